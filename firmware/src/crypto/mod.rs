@@ -1,0 +1,27 @@
+//! Cryptography with a work counter.
+//!
+//! Every operation adds the block-cipher and hash-block operations that it performed to a
+//! [`Work`], from which a cost model derives processor time and energy. Keys expand their
+//! schedule once, when they are made; secrets zeroise on drop, never print and compare in
+//! constant time.
+//!
+//! AES, CMAC, EAX, HMAC and the hashes come from the RustCrypto crates; [`eax_prime`] is ours.
+
+mod aes_block;
+mod cmac;
+mod eax;
+pub mod eax_prime;
+mod kdf;
+mod mac;
+mod prf;
+mod secret;
+mod work;
+
+pub use aes_block::AesKey;
+pub use cmac::CmacKey;
+pub use eax::EaxKey;
+pub use kdf::kdf;
+pub use mac::{Integrity, MacKey, Tag};
+pub use prf::Prf;
+pub use secret::{Secret, equal};
+pub use work::Work;

@@ -1,0 +1,4 @@
+//! ECS models of an Advanced Metering Infrastructure.
+
+pub mod event;
+pub mod time;

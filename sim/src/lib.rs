@@ -1,0 +1,1 @@
+//! Engine, scenario language, recording and experiments of Meterstorm.
