@@ -1,1 +1,1 @@
-//!
+//! The composition that a head-end instance runs.

@@ -1,1 +1,1 @@
-//!
+//! The composition that a meter runs.

@@ -1,0 +1,82 @@
+//! A node's own clock, which runs at a constant wrong rate.
+
+use firmware::Instant;
+
+use crate::time::Time;
+
+/// A clock with a constant frequency error.
+///
+/// A crystal of 20 ppm gains or loses 1.73 s a day. Timers and key lifetimes of a meter run on
+/// its clock, so the two ends of a key disagree on when it expires.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Clock {
+    /// Frequency error in parts per billion; positive runs fast.
+    drift_ppb: i32,
+}
+
+const BILLION: i128 = 1_000_000_000;
+
+impl Clock {
+    /// A clock that is right at the start of the run and gains `drift_ppb` nanoseconds a second.
+    ///
+    /// The error is limited to 10 %, so that clocks always run forward.
+    pub fn new(drift_ppb: i64) -> Self {
+        Self {
+            drift_ppb: drift_ppb.clamp(-100_000_000, 100_000_000) as i32,
+        }
+    }
+
+    /// The frequency error in parts per billion.
+    pub const fn drift_ppb(&self) -> i32 {
+        self.drift_ppb
+    }
+
+    /// What the clock shows at `time`.
+    pub fn read(&self, time: Time) -> Instant {
+        let nanos = i128::from(time.0);
+        Instant::from_nanos((nanos + nanos * i128::from(self.drift_ppb) / BILLION) as u64)
+    }
+
+    /// The first time at which the clock shows `instant` or more.
+    pub fn when(&self, instant: Instant) -> Time {
+        if instant == Instant::FAR_FUTURE {
+            return Time::FAR_FUTURE;
+        }
+        let rate = BILLION + i128::from(self.drift_ppb);
+        let nanos = i128::from(instant.as_nanos()) * BILLION / rate;
+        let mut time = Time(u64::try_from(nanos).unwrap_or(u64::MAX));
+        while self.read(time) < instant && time < Time::FAR_FUTURE {
+            time.0 += 1;
+        }
+        time
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn drift_of_20_ppm_is_1_73_s_a_day_and_51_8_s_in_30_days() {
+        let clock = Clock::new(20_000);
+        for (days, error_ms) in [(1, 1_728), (30, 51_840)] {
+            let time = Time::from_secs(days * 86_400);
+            assert_eq!(clock.read(time).as_nanos() - time.0, error_ms * 1_000_000);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn an_alarm_rings_when_it_is_due_and_not_before(
+            nanos in 0..400_u64 * 86_400_000_000_000, drift in -200_000..200_000_i64,
+        ) {
+            let clock = Clock::new(drift);
+            let alarm = Instant::from_nanos(nanos);
+            let time = clock.when(alarm);
+            prop_assert!(clock.read(time) >= alarm);
+            prop_assert!(time.0 == 0 || clock.read(Time(time.0 - 1)) < alarm);
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! One direction of one meter's link.
+
+use super::LaneProfile;
+use crate::rng::Stream;
+use crate::time::{Duration, Time};
+
+/// What became of a datagram that was handed to a lane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transit {
+    /// It arrives at this time.
+    Delivered(Time),
+    /// It is lost on the way.
+    Lost,
+    /// The lane's queue was full.
+    QueueFull,
+}
+
+/// The state of a lane: when it falls idle, and its random stream.
+#[derive(Clone, Debug)]
+pub struct Lane {
+    idle_at: Time,
+    stream: Stream,
+}
+
+impl Lane {
+    /// An idle lane that draws from `stream`.
+    pub const fn new(stream: Stream) -> Self {
+        Self {
+            idle_at: Time::ZERO,
+            stream,
+        }
+    }
+
+    /// Sends a frame of `octets` at `now`.
+    ///
+    /// Loss and latency are drawn for every frame, delivered or not, so that the draws of later
+    /// frames do not depend on the fate of earlier ones.
+    pub fn send(&mut self, profile: &LaneProfile, now: Time, octets: usize) -> Transit {
+        let lost = self.stream.chance(profile.loss_ppb);
+        let latency = profile.latency.duration(&mut self.stream);
+        let jitter = profile.jitter.duration(&mut self.stream);
+
+        let backlog = self.idle_at.saturating_since(now);
+        let waiting = u128::from(backlog.as_nanos()) * u128::from(profile.rate_bps) / 8_000_000_000;
+        if waiting + octets as u128 > u128::from(profile.queue_octets) && !backlog.is_zero() {
+            return Transit::QueueFull;
+        }
+        self.idle_at = self.idle_at.max(now) + serialisation(octets, profile.rate_bps);
+        if lost {
+            return Transit::Lost;
+        }
+        Transit::Delivered(self.idle_at + latency + jitter)
+    }
+}
+
+/// The time that `octets` take at `rate_bps` bits per second.
+fn serialisation(octets: usize, rate_bps: u64) -> Duration {
+    Duration::from_nanos((octets as u128 * 8_000_000_000 / u128::from(rate_bps)) as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dist::Dist;
+    use crate::rng::Purpose;
+
+    fn profile() -> LaneProfile {
+        LaneProfile {
+            latency: Dist::Fixed(5_000_000),
+            jitter: Dist::Fixed(0),
+            loss_ppb: 0,
+            rate_bps: 1_000_000,
+            queue_octets: 3_000,
+        }
+    }
+
+    fn lane() -> Lane {
+        Lane::new(Stream::new(1, 1, Purpose::Uplink))
+    }
+
+    #[test]
+    fn frames_queue_behind_each_other_and_overflow() {
+        let (mut lane, profile, now) = (lane(), profile(), Time::from_secs(1));
+        // 1,000 octets at 1 Mb/s occupy the lane for 8 ms.
+        let arrivals: Vec<_> = (0..5).map(|_| lane.send(&profile, now, 1_000)).collect();
+        let at = |ms: u64| Transit::Delivered(now + Duration::from_millis(ms));
+        assert_eq!(
+            arrivals,
+            [
+                at(13),
+                at(21),
+                at(29),
+                Transit::QueueFull,
+                Transit::QueueFull
+            ]
+        );
+        let later = now + Duration::from_millis(8);
+        assert_eq!(
+            lane.send(&profile, later, 1_000),
+            at(37),
+            "room again after one frame left"
+        );
+    }
+
+    #[test]
+    fn a_frame_larger_than_the_queue_still_crosses_an_idle_lane() {
+        let transit = lane().send(&profile(), Time::ZERO, 4_000);
+        assert_eq!(transit, Transit::Delivered(Time(37_000_000)));
+    }
+
+    #[test]
+    fn losing_more_does_not_change_the_latency_of_what_arrives() {
+        let random = LaneProfile {
+            latency: Dist::Uniform(1_000, 9_000_000),
+            ..profile()
+        };
+        let lossy = LaneProfile {
+            loss_ppb: 300_000_000,
+            ..random
+        };
+        let (mut a, mut b, mut lost) = (lane(), lane(), 0);
+        for second in 0..1_000 {
+            let now = Time::from_secs(second);
+            let (all, some) = (a.send(&random, now, 100), b.send(&lossy, now, 100));
+            if some == Transit::Lost {
+                lost += 1;
+            } else {
+                assert_eq!(all, some);
+            }
+        }
+        assert!(
+            (240..360).contains(&lost),
+            "30 % of 1,000 within four sigma, got {lost}"
+        );
+    }
+}
