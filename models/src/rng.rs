@@ -109,8 +109,11 @@ impl Stream {
     }
 
     /// Whether an event of probability `billionths` / 10^9 happens.
+    ///
+    /// Draws once even where the answer is certain, so that two arms which differ in the
+    /// probability alone stay in step.
     pub fn chance(&mut self, billionths: u32) -> bool {
-        billionths > 0 && ((u64::from(self.word()) * 1_000_000_000) >> 32) < u64::from(billionths)
+        ((u64::from(self.word()) * 1_000_000_000) >> 32) < u64::from(billionths)
     }
 }
 
