@@ -1,1 +1,3 @@
 //! Engine, scenario language, recording and experiments of Meterstorm.
+
+pub mod scenario;

@@ -1,0 +1,578 @@
+//! What a scenario consists of.
+//!
+//! Every type here is declared through the macros of the `record` module: its fields, their
+//! documentation and their defaults serve the decoder, the manifest and `meterstorm explain`
+//! alike.
+
+use std::collections::BTreeMap;
+
+use firmware::Duration;
+
+use super::record::{choice, record, settings};
+use super::units::{Bytes, Civil, Drift, Energy, Rate, Ratio};
+
+pub use super::dist::Dist;
+pub use super::mcu::{Mcu, McuCosts};
+
+record! {
+    /// A whole experiment: who takes part, what happens and what is expected.
+    pub struct Scenario {
+        /// Version of the scenario language; this program reads version 1.
+        version: u32 = 1,
+        /// Short name, used for the results folder.
+        name: String,
+        /// What the scenario is about, for reports.
+        description: String = String::new(),
+        /// Root of all randomness: equal seeds give equal runs.
+        seed: u64 = 1,
+        /// Civil time at which the run starts.
+        start: Civil = Civil(1_768_435_200),
+        /// Virtual time that the run lasts.
+        duration: Duration,
+        /// Groups of meters.
+        cohorts: Vec<Cohort>,
+        /// Links by name; each meter has a link of its own of its cohort's medium.
+        media: BTreeMap<String, Medium>,
+        /// Lifetime and rotation of sessions and keys.
+        keys: Keys = Keys::default(),
+        /// Parameters of the PANA exchange (RFC 5191).
+        pana: Pana = Pana::default(),
+        /// The server side.
+        headend: Headend = Headend::default(),
+        /// Interval data that meters send.
+        traffic: Traffic = Traffic::default(),
+        /// Consumption that meters measure.
+        load: Load = Load::default(),
+        /// Faults and actions at fixed times.
+        timeline: Vec<Step> = Vec::new(),
+        /// Passive observers of links; they change nothing.
+        taps: Vec<Tap> = Vec::new(),
+        /// What is written to the results folder.
+        record: Record = Record::default(),
+        /// Budgets that end a run which would never end by itself.
+        limits: Limits = Limits::default(),
+        /// Assertions on the summary that set the exit code.
+        expect: Vec<Expectation> = Vec::new(),
+    }
+}
+
+record! {
+    /// A group of meters that are alike.
+    pub struct Cohort {
+        /// Name, unique among the cohorts.
+        name: String,
+        /// Number of meters, 1 to 10,000,000.
+        count: u32,
+        /// Medium that connects each meter to the head-end.
+        medium: String,
+        /// Virtual time at which a meter gets power for the first time.
+        power_on: Dist<Duration> = Dist::uniform(Duration::ZERO, Duration::from_secs(60)),
+        /// Time from power to the first PANA message.
+        boot: Dist<Duration> = Dist::uniform(Duration::from_secs(5), Duration::from_secs(20)),
+        /// Relative error of a meter's clock.
+        clock_drift: Dist<Drift> = Dist::normal(Drift(0), Drift(20_000)),
+        /// Processor, which sets the time that cryptography takes.
+        mcu: Mcu = Mcu::CortexM4,
+        /// Identity ID_P of a meter; `{n}` or `{n:06}` becomes its number in the cohort.
+        identity: String = "{cohort}-{n:06}@ami.example".to_owned(),
+        /// Datagrams that a meter holds while its processor is busy.
+        inbox: u32 = 16,
+    }
+}
+
+choice! {
+    /// A kind of point-to-point link between a meter and the head-end.
+    pub enum Medium {
+        /// Wired local link, as of a meter with a 10/100 Mb/s port.
+        Ethernet {
+            /// One-way latency beyond serialisation and queueing.
+            latency: Dist<Duration> = Dist::exponential(
+                Duration::from_millis(1), Duration::from_micros(500),
+            ),
+            /// Share of datagrams that are lost.
+            loss: Ratio = Ratio::ZERO,
+            /// Data rate from the meter.
+            up: Rate = Rate(100_000_000),
+            /// Data rate to the meter.
+            down: Rate = Rate(100_000_000),
+            /// Octets that wait in each direction before the tail is dropped.
+            queue: Bytes = Bytes(64 << 10),
+            /// Largest IP datagram.
+            mtu: Bytes = Bytes(1_500),
+        },
+        /// Wide-area access such as DSL or a cellular modem.
+        Wan {
+            /// One-way latency beyond serialisation, queueing and jitter.
+            latency: Dist<Duration> = Dist::lognormal(
+                Duration::from_millis(5), Duration::from_millis(20), 0.5,
+            ),
+            /// Additional delay, drawn for every datagram; it may reorder datagrams.
+            jitter: Dist<Duration> = Dist::fixed(Duration::ZERO),
+            /// Share of datagrams that are lost.
+            loss: Ratio = Ratio::percent(0),
+            /// Data rate from the meter.
+            up: Rate = Rate(5_000_000),
+            /// Data rate to the meter.
+            down: Rate = Rate(10_000_000),
+            /// Octets that wait in each direction before the tail is dropped.
+            queue: Bytes = Bytes(64 << 10),
+            /// Largest IP datagram.
+            mtu: Bytes = Bytes(1_500),
+        },
+    }
+}
+
+/// The parameters of a link, whatever its medium.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Link<'a> {
+    /// One-way latency beyond serialisation, queueing and jitter.
+    pub latency: &'a Dist<Duration>,
+    /// Additional delay of every datagram.
+    pub jitter: Option<&'a Dist<Duration>>,
+    /// Share of datagrams that are lost.
+    pub loss: Ratio,
+    /// Data rate from the meter.
+    pub up: Rate,
+    /// Data rate to the meter.
+    pub down: Rate,
+    /// Octets that wait in each direction before the tail is dropped.
+    pub queue: Bytes,
+    /// Largest IP datagram.
+    pub mtu: Bytes,
+}
+
+impl Medium {
+    /// The parameters of a link of this medium.
+    pub fn link(&self) -> Link<'_> {
+        match self {
+            Self::Ethernet {
+                latency,
+                loss,
+                up,
+                down,
+                queue,
+                mtu,
+            } => Link {
+                latency,
+                jitter: None,
+                loss: *loss,
+                up: *up,
+                down: *down,
+                queue: *queue,
+                mtu: *mtu,
+            },
+            Self::Wan {
+                latency,
+                jitter,
+                loss,
+                up,
+                down,
+                queue,
+                mtu,
+            } => Link {
+                latency,
+                jitter: Some(jitter),
+                loss: *loss,
+                up: *up,
+                down: *down,
+                queue: *queue,
+                mtu: *mtu,
+            },
+        }
+    }
+}
+
+settings! {
+    /// Lifetime and rotation of PANA sessions and of the keys derived from them.
+    pub struct Keys {
+        /// Session-Lifetime that the server grants (RFC 5191 §8.9).
+        session_lifetime: Duration = Duration::from_secs(86_400),
+        /// When a meter re-authenticates, which rotates its key.
+        reauthenticate: Reauthenticate = Reauthenticate::Fraction {
+            from: Ratio::percent(75),
+            to: Ratio::percent(90),
+        },
+        /// How long a superseded key is still accepted.
+        overlap: Duration = Duration::from_secs(300),
+        /// How long the server accepts a key past its expiry, for clock drift.
+        grace: Duration = Duration::from_secs(5),
+        /// Keys derived per authentication, 1 to 8.
+        array_length: u8 = 1,
+        /// Whether a meter's session and keys survive a power cut.
+        storage: Storage = Storage::Volatile,
+    }
+}
+
+choice! {
+    /// When a meter starts its re-authentication.
+    pub enum Reauthenticate {
+        /// At a fixed period after the last success.
+        Every {
+            /// Time since the last success.
+            period: Duration,
+            /// Uniform deviation to either side, as a share of the period.
+            jitter: Ratio = Ratio::percent(10),
+        },
+        /// At a uniformly drawn share of the session lifetime.
+        Fraction {
+            /// Earliest share.
+            from: Ratio = Ratio::percent(75),
+            /// Latest share.
+            to: Ratio = Ratio::percent(90),
+        },
+    }
+}
+
+choice! {
+    /// Where a meter keeps its session and keys.
+    #[derive(Copy, Eq)]
+    pub enum Storage {
+        /// In memory: a power cut loses them and the meter authenticates anew.
+        Volatile,
+        /// In non-volatile memory: they survive a power cut if still valid.
+        Nvram,
+    }
+}
+
+settings! {
+    /// Parameters of the PANA exchange (RFC 5191).
+    pub struct Pana {
+        /// Algorithm pairs in order of preference.
+        algorithms: Vec<Algorithm> = vec![Algorithm::HmacSha256],
+        /// Carry EAP responses in answers instead of separate requests (RFC 5191 §4.1).
+        piggyback: bool = true,
+        /// Send the first EAP request in the first PAR.
+        optimized: bool = false,
+        /// Answer a PCI without keeping state (RFC 5191 §4.1).
+        stateless: bool = false,
+        /// Ask for the identity with EAP-Request/Identity first (RFC 3748 §5.1).
+        identity_request: bool = false,
+        /// Length of a nonce in octets, 8 to 256 (RFC 5191 §8.5).
+        nonce_length: u16 = 16,
+        /// Retransmission of the PCI (RFC 5191 §9: PCI_IRT, PCI_MRT, PCI_MRC, PCI_MRD).
+        pci: Retransmission = Retransmission {
+            irt: Duration::from_secs(1),
+            mrt: Duration::from_secs(120),
+            mrc: 0,
+            mrd: Duration::ZERO,
+        },
+        /// Retransmission of requests (RFC 5191 §9: REQ_IRT, REQ_MRT, REQ_MRC, REQ_MRD).
+        request: Retransmission = Retransmission {
+            irt: Duration::from_secs(1),
+            mrt: Duration::from_secs(30),
+            mrc: 10,
+            mrd: Duration::ZERO,
+        },
+        /// How long a session may stay unfinished (RFC 5191 §5.6, FAILED_SESS_TIMEOUT).
+        failed_session_timeout: Duration = Duration::from_secs(120),
+        /// Discarded EAP responses after which the server gives up; 0 means never.
+        discard_limit: u8 = 0,
+        /// Period of the liveness test in the access phase (RFC 5191 §4.3); none if absent.
+        ping: Option<Duration> = None,
+    }
+}
+
+choice! {
+    /// A pair of PRF and AUTH algorithm (RFC 5191 §5.3).
+    #[derive(Copy, Eq)]
+    pub enum Algorithm {
+        /// PRF_HMAC_SHA2_256 and AUTH_HMAC_SHA2_256_128, codes 5 and 12.
+        HmacSha256,
+        /// PRF_HMAC_SHA1 and AUTH_HMAC_SHA1_160, codes 2 and 7.
+        HmacSha1,
+        /// PRF_AES128_CMAC and AUTH_AES_CMAC_96, codes 8 and 8.
+        AesCmac,
+    }
+}
+
+record! {
+    /// Parameters of a retransmission (RFC 5191 §9).
+    pub struct Retransmission {
+        /// Initial retransmission time.
+        irt: Duration,
+        /// Maximum retransmission time; zero means no maximum.
+        mrt: Duration,
+        /// Maximum number of transmissions; zero means no maximum.
+        mrc: u32,
+        /// Maximum duration of the attempt; zero means no maximum.
+        mrd: Duration,
+    }
+}
+
+settings! {
+    /// The server side: PANA authentication agents, key store and C12.22 host.
+    pub struct Headend {
+        /// Identity ID_S in EAP-PSK.
+        id: String = "headend@utility.example".to_owned(),
+        /// Independent instances; meters are spread evenly over them.
+        instances: u32 = 1,
+        /// Processor cores of an instance that serve datagrams.
+        cores: u32 = 4,
+        /// Datagrams that wait at an instance before the tail is dropped.
+        buffer: u32 = 4_096,
+        /// Unfinished sessions of an instance beyond which a PCI is dropped.
+        half_open_limit: u32 = 50_000,
+        /// Start afresh on a PCI from a meter that has a session, as after its reboot.
+        replace_on_new_pci: bool = true,
+        /// Service times.
+        costs: ServerCosts = ServerCosts::default(),
+    }
+}
+
+settings! {
+    /// Time that an instance of the head-end spends on a datagram.
+    pub struct ServerCosts {
+        /// Every datagram.
+        per_datagram: Duration = Duration::from_micros(40),
+        /// Every octet received.
+        per_octet: Duration = Duration::from_nanos(2),
+        /// Every AES block operation.
+        aes_block: Duration = Duration::from_nanos(40),
+        /// Every hash compression.
+        sha_block: Duration = Duration::from_nanos(150),
+        /// Looking up a meter's long-term key.
+        credential_lookup: Duration = Duration::from_micros(200),
+        /// Writing a derived key to the key store.
+        key_store_write: Duration = Duration::from_micros(2_000),
+    }
+}
+
+settings! {
+    /// Interval data that meters send.
+    pub struct Traffic {
+        /// Length of a load profile interval.
+        interval: Duration = Duration::from_secs(900),
+        /// How intervals reach the head-end.
+        report: Report = Report::default(),
+        /// Register with the C12.22 service before the first report.
+        register: bool = true,
+        /// Period after which a meter registers again.
+        registration_period: Duration = Duration::from_secs(86_400),
+    }
+}
+
+settings! {
+    /// How intervals reach the head-end.
+    pub struct Report {
+        /// Period of the reports, a multiple of the interval.
+        every: Duration = Duration::from_secs(900),
+        /// Width of the window behind the period in which each meter has its fixed offset.
+        spread: Duration = Duration::from_secs(60),
+        /// Protection of the messages (IEEE 1703, EAX').
+        security: Security = Security::Encrypted,
+        /// Time to wait for the response before the report is sent again.
+        timeout: Duration = Duration::from_secs(10),
+        /// Transmissions of a report before it waits for the next one.
+        attempts: u32 = 4,
+    }
+}
+
+choice! {
+    /// Security mode of C12.22 messages.
+    #[derive(Copy, Eq)]
+    pub enum Security {
+        /// Encrypted and authenticated.
+        Encrypted,
+        /// Authenticated, readable by anyone.
+        Authenticated,
+        /// Neither.
+        Clear,
+    }
+}
+
+settings! {
+    /// Consumption of the premises, a built-in hourly shape with variation.
+    pub struct Load {
+        /// Which shape applies.
+        season: Season = Season::FromCalendar,
+        /// Mean daily energy for heating or cooling on top of the shape.
+        hvac_per_day: Energy = Energy(8_000),
+        /// Spread between premises: sigma of a lognormal factor of mean 1.
+        house_sigma: f64 = 0.5,
+        /// Spread between days of a premise: sigma of a lognormal factor of mean 1.
+        day_sigma: f64 = 0.15,
+        /// Coefficient of variation of an interval about its mean.
+        noise_cv: f64 = 0.9,
+    }
+}
+
+choice! {
+    /// Season of the load shape.
+    #[derive(Copy, Eq)]
+    pub enum Season {
+        /// Winter from October to March, summer otherwise.
+        FromCalendar,
+        /// Summer all year.
+        Summer,
+        /// Winter all year.
+        Winter,
+    }
+}
+
+record! {
+    /// Something that happens at a fixed time.
+    pub struct Step {
+        /// Virtual time since the start of the run.
+        at: Duration,
+        /// What happens.
+        action: Action,
+    }
+}
+
+choice! {
+    /// A fault or a command.
+    pub enum Action {
+        /// Meters lose power.
+        PowerOff {
+            /// Whose meters.
+            cohort: String,
+            /// Share of the meters, drawn at random.
+            fraction: Ratio = Ratio::ONE,
+            /// Window over which they lose it, uniformly.
+            over: Duration = Duration::ZERO,
+        },
+        /// All meters of a cohort that are off get power.
+        PowerOn {
+            /// Whose meters.
+            cohort: String,
+            /// Window over which they get it, uniformly.
+            within: Duration = Duration::ZERO,
+        },
+        /// An instance of the head-end stops serving.
+        HeadendDown {
+            /// Which instance, from 0.
+            instance: u32 = 0,
+            /// How long.
+            duration: Duration,
+            /// Whether its sessions and keys are gone afterwards.
+            lose_sessions: bool = false,
+        },
+        /// The loss of a medium changes for a while.
+        LinkLoss {
+            /// Which medium.
+            medium: String,
+            /// Share of datagrams that are lost meanwhile.
+            loss: Ratio,
+            /// How long.
+            duration: Duration,
+        },
+        /// Meters re-authenticate ahead of time, as after a key revocation.
+        Reauthenticate {
+            /// Whose meters.
+            cohort: String,
+            /// Share of the meters, drawn at random.
+            fraction: Ratio = Ratio::ONE,
+            /// Window over which they start, uniformly.
+            within: Duration = Duration::ZERO,
+        },
+    }
+}
+
+record! {
+    /// A passive observer of links.
+    pub struct Tap {
+        /// Name, unique among the taps.
+        name: String,
+        /// Medium whose links are observed; all if neither is given.
+        medium: Option<String> = None,
+        /// Cohort whose links are observed; all if neither is given.
+        cohort: Option<String> = None,
+    }
+}
+
+settings! {
+    /// What is written to the results folder.
+    pub struct Record {
+        /// Share of the meters whose application messages are written one by one.
+        messages: Ratio = Ratio::ONE,
+        /// Width of the time bins of counters.
+        bins: Duration = Duration::from_secs(900),
+        /// Tables to write.
+        tables: Vec<Table> = Table::ALL.to_vec(),
+    }
+}
+
+choice! {
+    /// A table of the results.
+    #[derive(Copy, Eq)]
+    pub enum Table {
+        /// One row per meter.
+        Meters,
+        /// One row per authentication attempt.
+        Auth,
+        /// One row per key epoch.
+        Keys,
+        /// One row per medium, protocol and time bin.
+        Traffic,
+        /// One row per application message.
+        Messages,
+        /// One row per scheduled interval read.
+        Reads,
+        /// One row per head-end instance and time bin.
+        Headend,
+        /// One row per node, cause and time bin.
+        Rejects,
+    }
+}
+
+impl Table {
+    /// All tables.
+    pub const ALL: [Self; 8] = [
+        Self::Meters,
+        Self::Auth,
+        Self::Keys,
+        Self::Traffic,
+        Self::Messages,
+        Self::Reads,
+        Self::Headend,
+        Self::Rejects,
+    ];
+}
+
+settings! {
+    /// Budgets that end a run which would never end by itself.
+    pub struct Limits {
+        /// Events within one instant of virtual time.
+        events_per_instant: u64 = 50_000_000,
+        /// Events of the whole run.
+        events: u64 = 1_000_000_000_000,
+        /// Time by the wall clock; none if absent.
+        wall_time: Option<Duration> = None,
+    }
+}
+
+choice! {
+    /// An assertion on a number of the summary.
+    pub enum Expectation {
+        /// The metric is not below the value.
+        AtLeast {
+            /// Path into `summary.json`.
+            metric: String,
+            /// Bound in the metric's unit; a ratio may be written as "99.9%".
+            value: f64,
+        },
+        /// The metric is not above the value.
+        AtMost {
+            /// Path into `summary.json`.
+            metric: String,
+            /// Bound in the metric's unit; a ratio may be written as "99.9%".
+            value: f64,
+        },
+        /// The metric lies between the values or on one of them.
+        Between {
+            /// Path into `summary.json`.
+            metric: String,
+            /// Lower bound.
+            low: f64,
+            /// Upper bound.
+            high: f64,
+        },
+        /// The metric is exactly the value.
+        Equals {
+            /// Path into `summary.json`.
+            metric: String,
+            /// The value.
+            value: f64,
+        },
+    }
+}
