@@ -1,1 +1,29 @@
-//! Parquet schema.
+//! Result tables of a run: their schema, their Parquet files and their statistics.
+//!
+//! A run of Meterstorm leaves a folder with one Parquet file per table. This crate owns what
+//! those files mean and can be used on such a folder with no simulator present:
+//!
+//! * [`schema`] defines every table once. A definition yields the typed row ([`AuthRow`], …), the
+//!   Parquet columns and their documentation.
+//! * [`mod@write`] turns rows into files with bounded memory. What was flushed stays readable when
+//!   the process is killed.
+//!
+//! ```text
+//!   rows --push--> TableWriter --every 65 536 rows--> auth.parts/part-00000.parquet
+//!                       |                             auth.parts/part-00001.parquet
+//!                       +--finish--> auth.parquet  <-- pages copied, parts removed
+//! ```
+//!
+//! Times are signed 64-bit nanoseconds of the virtual clock, zero at the start of the run.
+
+mod error;
+pub mod schema;
+pub mod write;
+
+#[cfg(test)]
+mod test_folder;
+
+pub use error::Error;
+pub use schema::tables::*;
+pub use schema::{Hex, Row, SCHEMA_VERSION, TABLES, label};
+pub use write::{Finished, Provenance, TableWriter};

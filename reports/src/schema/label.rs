@@ -1,0 +1,48 @@
+//! Labels with a fixed meaning, for the columns that list their values.
+//!
+//! Causes, protocols and message types are open sets: they carry the names the firmware gives its
+//! rejects and messages.
+
+/// Key or role at the meter.
+pub const METER: &str = "meter";
+/// Key or role at the head-end.
+pub const HEADEND: &str = "headend";
+
+/// From the meter to the head-end.
+pub const UP: &str = "up";
+/// From the head-end to the meter.
+pub const DOWN: &str = "down";
+
+/// First authentication of a PANA session (RFC 5191 §4.1).
+pub const INITIAL: &str = "initial";
+/// Re-authentication within a PANA session (RFC 5191 §4.3).
+pub const REAUTHENTICATION: &str = "reauthentication";
+
+/// The attempt, request or message achieved what it was for.
+pub const SUCCESS: &str = "success";
+/// The peer refused.
+pub const REJECTED: &str = "rejected";
+/// No answer came in time.
+pub const TIMEOUT: &str = "timeout";
+/// The session or the run ended first.
+pub const CLOSED: &str = "closed";
+/// The message was lost or discarded on its way.
+pub const LOST: &str = "lost";
+
+/// The key's lifetime, or its overlap after a rotation, ran out.
+pub const EXPIRED: &str = "expired";
+/// A newer key of the same ring slot took its place.
+pub const REPLACED: &str = "replaced";
+/// The PANA session ended and its keys with it.
+pub const SESSION_ENDED: &str = "session_ended";
+/// The meter lost its volatile memory.
+pub const REBOOT: &str = "reboot";
+/// The run ended while the key was alive.
+pub const RUN_ENDED: &str = "run_ended";
+
+/// C12.22 security mode 0: neither authenticated nor encrypted.
+pub const CLEARTEXT: &str = "cleartext";
+/// C12.22 security mode 1: authenticated cleartext.
+pub const AUTHENTICATED: &str = "authenticated";
+/// C12.22 security mode 2: authenticated and encrypted.
+pub const ENCRYPTED: &str = "encrypted";

@@ -1,0 +1,278 @@
+//! The tables of a run.
+//!
+//! Times are nanoseconds of the virtual clock since the start of the run, whatever a meter's own
+//! clock shows. Bins are half open: `bin_start_ns` belongs to the bin, its end to the next one.
+
+use super::{Hex, table};
+
+table! {
+    /// One row per meter, written at the end of the run, in order of `meter`.
+    pub table "meters" => MeterRow, MeterColumns {
+        /// Index of the meter, 0 to population - 1; the other tables refer to it.
+        meter: u32 = Identifier,
+        /// Cohort of the scenario that the meter belongs to.
+        cohort: &'static str = Identifier,
+        /// Domain (parallel partition) that simulated the meter.
+        domain: u32 = Identifier,
+        /// Medium that connects the meter.
+        medium: &'static str = Identifier,
+        /// Head-end instance that serves the meter.
+        instance: u32 = Identifier,
+        /// EAP-PSK identity of the meter, ID_P (RFC 4764 §3.1).
+        id_p: String = Identifier,
+        /// C12.22 ApTitle in dotted form.
+        ap_title: String = Identifier,
+        /// Network address.
+        address: String = Identifier,
+        /// Hops between the meter and the head-end's network.
+        hop_count: u32 = Count,
+        /// First power-on; missing if the meter never had power.
+        powered_on_ns: Option<i64> = Nanoseconds,
+        /// First installation of a C12.22 key; missing if the meter never joined.
+        joined_ns: Option<i64> = Nanoseconds,
+        /// From first power-on to first key; missing if the meter never joined.
+        time_to_join_ns: Option<i64> = Nanoseconds,
+        /// Successful initial authentications.
+        authentications: u32 = Count,
+        /// Successful re-authentications.
+        reauthentications: u32 = Count,
+        /// Authentication attempts that did not succeed.
+        authentication_failures: u32 = Count,
+        /// C12.22 keys derived.
+        keys_derived: u32 = Count,
+        /// Interval reads that fell due.
+        reads_due: u32 = Count,
+        /// Interval reads that the head-end accepted.
+        reads_delivered: u32 = Count,
+        /// Datagrams the meter sent.
+        datagrams_up: u64 = Count,
+        /// Datagrams the meter received.
+        datagrams_down: u64 = Count,
+        /// Busy time of the meter's processor.
+        cpu_ns: i64 = Nanoseconds,
+        /// Rate error of the meter's clock; positive runs fast.
+        clock_drift_ppb: i64 = PartsPerBillion,
+        /// Firmware version.
+        firmware: &'static str = Identifier,
+    }
+}
+
+table! {
+    /// One row per authentication attempt, in order of its end.
+    pub table "auth" => AuthRow, AuthColumns {
+        /// Meter that authenticated.
+        meter: u32 = Identifier,
+        /// Head-end instance that served the attempt.
+        instance: u32 = Identifier,
+        /// `initial` or `reauthentication`.
+        kind: &'static str = Identifier,
+        /// What started the attempt: `power_on`, `schedule`, `headend`, `retry`, `expiry`, …
+        trigger: &'static str = Identifier,
+        /// Start of the attempt: first PANA message handed to the network.
+        start_ns: i64 = Nanoseconds,
+        /// End of the attempt, however it ended.
+        end_ns: i64 = Nanoseconds,
+        /// `end_ns` - `start_ns`.
+        latency_ns: i64 = Nanoseconds,
+        /// `success`, `rejected`, `timeout` or `closed`.
+        outcome: &'static str = Identifier,
+        /// Why the attempt failed; missing on success.
+        cause: Option<&'static str> = Identifier,
+        /// PANA Key-Id (RFC 5191 §8.4) the attempt established; missing unless successful.
+        key_id: Option<u32> = Identifier,
+        /// Request-answer pairs the meter completed.
+        round_trips: u32 = Count,
+        /// Datagrams the meter sent.
+        datagrams_up: u32 = Count,
+        /// Datagrams the meter received.
+        datagrams_down: u32 = Count,
+        /// PANA octets the meter sent, without UDP and IP headers.
+        pana_bytes_up: u32 = Bytes,
+        /// PANA octets the meter received, without UDP and IP headers.
+        pana_bytes_down: u32 = Bytes,
+        /// PANA messages the meter sent again (RFC 5191 §9).
+        retransmissions: u32 = Count,
+        /// AES block operations in the meter.
+        meter_aes_blocks: u32 = Count,
+        /// SHA-1 and SHA-256 compressions in the meter.
+        meter_sha_blocks: u32 = Count,
+        /// Busy time of the meter's processor.
+        meter_cpu_ns: i64 = Nanoseconds,
+    }
+}
+
+table! {
+    /// One row per C12.22 key and side that held it, in order of the key's end.
+    pub table "keys" => KeyRow, KeyColumns {
+        /// Meter the key belongs to.
+        meter: u32 = Identifier,
+        /// Who held this copy of the key: `meter` or `headend`.
+        side: &'static str = Identifier,
+        /// PANA Key-Id of the authentication the key was derived from.
+        kid32: u32 = Identifier,
+        /// C12.22 key id, the slot of the UKMF ring.
+        c1222_key_id: u32 = Identifier,
+        /// Purpose the key was derived for: `unicast`, `optical`, `han`, …
+        purpose: &'static str = Identifier,
+        /// Name of the key: public, equal on both sides, does not reveal the key.
+        key_name: Hex<8> = Identifier,
+        /// Derivation from the EMSK.
+        derived_at_ns: i64 = Nanoseconds,
+        /// First moment the key was allowed for sending; missing if it never was.
+        activated_at_ns: Option<i64> = Nanoseconds,
+        /// First message sent or accepted under the key; missing if there was none.
+        first_used_at_ns: Option<i64> = Nanoseconds,
+        /// Last message sent or accepted under the key; missing if there was none.
+        last_used_at_ns: Option<i64> = Nanoseconds,
+        /// When a newer key took over for sending; missing if none did.
+        superseded_at_ns: Option<i64> = Nanoseconds,
+        /// Erasure of the key; missing if it was alive when the run ended.
+        ended_at_ns: Option<i64> = Nanoseconds,
+        /// `expired`, `replaced`, `session_ended`, `reboot` or `run_ended`.
+        end_reason: &'static str = Identifier,
+        /// Time the key existed: to `ended_at_ns`, or to the end of the run.
+        lifetime_ns: i64 = Nanoseconds,
+        /// Messages protected with the key by this side.
+        messages_sent: u64 = Count,
+        /// Messages this side accepted under the key.
+        messages_received: u64 = Count,
+        /// Octets of the messages counted in the two columns before.
+        bytes_protected: u64 = Bytes,
+    }
+}
+
+table! {
+    /// One row per link medium, direction, protocol, message type and time bin with traffic.
+    pub table "traffic" => TrafficRow, TrafficColumns {
+        /// Medium of the link.
+        medium: &'static str = Identifier,
+        /// `up` or `down`.
+        direction: &'static str = Identifier,
+        /// `pana`, `c1222` or another protocol of the datagram.
+        protocol: &'static str = Identifier,
+        /// Message type or service in the protocol's own words.
+        message_type: &'static str = Identifier,
+        /// Start of the bin.
+        bin_start_ns: i64 = Nanoseconds,
+        /// Width of the bin.
+        bin_ns: i64 = Nanoseconds,
+        /// Frames offered to the link, dropped ones included.
+        frames: u64 = Count,
+        /// Octets of those frames on the link, with UDP, IP and link headers.
+        bytes: u64 = Bytes,
+        /// Octets of those frames above UDP.
+        payload_bytes: u64 = Bytes,
+        /// Frames that repeat an earlier message.
+        retransmissions: u64 = Count,
+        /// Frames lost on the link.
+        drops_loss: u64 = Count,
+        /// Frames a full queue dropped.
+        drops_queue: u64 = Count,
+    }
+}
+
+table! {
+    /// One row per application message, all or a sample of them, in order of its end.
+    pub table "messages" => MessageRow, MessageColumns {
+        /// Meter at one end of the message.
+        meter: u32 = Identifier,
+        /// `up` or `down`.
+        direction: &'static str = Identifier,
+        /// C12.22 service or application message type.
+        service: &'static str = Identifier,
+        /// When the application handed the message over.
+        sent_ns: i64 = Nanoseconds,
+        /// When the other application accepted the message; missing if it never did.
+        delivered_ns: Option<i64> = Nanoseconds,
+        /// `delivered_ns` - `sent_ns`; missing if never delivered.
+        latency_ns: Option<i64> = Nanoseconds,
+        /// Octets of the C12.22 APDU.
+        apdu_bytes: u32 = Bytes,
+        /// `cleartext`, `authenticated` or `encrypted`.
+        security_mode: &'static str = Identifier,
+        /// C12.22 key id; missing in cleartext.
+        key_id: Option<u32> = Identifier,
+        /// Which transmission of the same message this is, 1 for the first.
+        attempt: u32 = Count,
+        /// `success`, `lost`, `rejected`, `timeout` or `closed`.
+        outcome: &'static str = Identifier,
+        /// Why the message was not delivered; missing on success.
+        cause: Option<&'static str> = Identifier,
+    }
+}
+
+table! {
+    /// One row per interval read that fell due, in order of its end.
+    pub table "reads" => ReadRow, ReadColumns {
+        /// Meter read.
+        meter: u32 = Identifier,
+        /// End of the interval, which is when the read falls due.
+        due_ns: i64 = Nanoseconds,
+        /// When the head-end accepted the read; missing if it never did.
+        delivered_ns: Option<i64> = Nanoseconds,
+        /// `delivered_ns` - `due_ns`; missing if never delivered.
+        latency_ns: Option<i64> = Nanoseconds,
+        /// Transmissions it took, or that were tried.
+        attempts: u32 = Count,
+        /// Energy of the interval.
+        interval_wh: u32 = WattHours,
+    }
+}
+
+table! {
+    /// One row per head-end instance and time bin.
+    pub table "headend" => HeadendRow, HeadendColumns {
+        /// Head-end instance.
+        instance: u32 = Identifier,
+        /// Start of the bin.
+        bin_start_ns: i64 = Nanoseconds,
+        /// Width of the bin.
+        bin_ns: i64 = Nanoseconds,
+        /// Datagrams that arrived.
+        arrivals: u64 = Count,
+        /// Datagrams served to the end.
+        served: u64 = Count,
+        /// Datagrams a full receive buffer dropped.
+        dropped: u64 = Count,
+        /// Longest queue.
+        queue_max: u32 = Count,
+        /// Queue length averaged over time.
+        queue_mean: f64 = Count,
+        /// Busy time over available core time.
+        utilisation: f64 = Ratio,
+        /// Authentications completed with success.
+        auth_completed: u64 = Count,
+        /// Datagrams and messages rejected, by any layer.
+        rejects: u64 = Count,
+        /// Median service time; missing in a bin that served nothing.
+        service_p50_ns: Option<i64> = Nanoseconds,
+        /// 99th percentile of the service time; missing in a bin that served nothing.
+        service_p99_ns: Option<i64> = Nanoseconds,
+        /// 99th percentile of the time in the queue; missing in a bin that served nothing.
+        wait_p99_ns: Option<i64> = Nanoseconds,
+        /// PANA sessions established, at the end of the bin.
+        sessions: u32 = Count,
+        /// PANA sessions not yet established, at the end of the bin.
+        half_open: u32 = Count,
+    }
+}
+
+table! {
+    /// One row per node, protocol, cause and time bin in which the node discarded something.
+    pub table "rejects" => RejectRow, RejectColumns {
+        /// Kind of node: `meter` or `headend`.
+        node: &'static str = Identifier,
+        /// Index of the node among those of its kind.
+        node_id: u32 = Identifier,
+        /// Protocol whose rules ordered the discard.
+        protocol: &'static str = Identifier,
+        /// Cause, as the firmware names its reject.
+        cause: &'static str = Identifier,
+        /// Start of the bin.
+        bin_start_ns: i64 = Nanoseconds,
+        /// Width of the bin.
+        bin_ns: i64 = Nanoseconds,
+        /// Datagrams and messages discarded.
+        count: u64 = Count,
+    }
+}
