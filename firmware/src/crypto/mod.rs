@@ -13,15 +13,17 @@ mod eax;
 pub mod eax_prime;
 mod kdf;
 mod mac;
+mod pbkdf2;
 mod prf;
 mod secret;
 mod work;
 
 pub use aes_block::AesKey;
 pub use cmac::CmacKey;
-pub use eax::EaxKey;
+pub use eax::{EaxKey, TagMismatch};
 pub use kdf::kdf;
 pub use mac::{Integrity, MacKey, Tag};
+pub use pbkdf2::pbkdf2_hmac_sha1;
 pub use prf::Prf;
 pub use secret::{Secret, equal};
 pub use work::Work;

@@ -25,6 +25,11 @@ impl<'a> Writer<'a> {
         self.len == 0
     }
 
+    /// Octets that still fit.
+    pub const fn remaining(&self) -> usize {
+        self.buffer.len() - self.len
+    }
+
     /// What has been written so far.
     pub fn written(&self) -> &[u8] {
         &self.buffer[..self.len]
@@ -43,7 +48,7 @@ impl<'a> Writer<'a> {
 
     /// Appends `count` octets that the caller fills in.
     pub fn reserve(&mut self, count: usize) -> Result<&mut [u8], Error> {
-        let have = self.buffer.len() - self.len;
+        let have = self.remaining();
         if count > have {
             return Err(Error::Truncated { need: count, have });
         }
