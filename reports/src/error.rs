@@ -28,6 +28,26 @@ pub enum Error {
         #[source]
         source: PolarsError,
     },
+    /// The folder holds neither the table's file nor parts of it.
+    #[error("table {table}: no such table in {}", folder.display())]
+    Missing {
+        /// Table concerned.
+        table: &'static str,
+        /// Folder that was searched.
+        folder: PathBuf,
+    },
+    /// A file was written under another schema version.
+    #[error("table {table}: schema version {found} in {}, this program reads {expected}", path.display())]
+    Version {
+        /// Table concerned.
+        table: &'static str,
+        /// File concerned.
+        path: PathBuf,
+        /// Version the file states, or `none`.
+        found: String,
+        /// Version this program knows.
+        expected: u32,
+    },
 }
 
 impl Error {

@@ -4,9 +4,11 @@
 //! those files mean and can be used on such a folder with no simulator present:
 //!
 //! * [`schema`] defines every table once. A definition yields the typed row ([`AuthRow`], …), the
-//!   Parquet columns and their documentation.
+//!   Parquet columns and the [data dictionary](data_dictionary).
 //! * [`mod@write`] turns rows into files with bounded memory. What was flushed stays readable when
 //!   the process is killed.
+//! * [`read`] loads a folder, finished or not, into data frames.
+//! * [`stats`] holds the estimators, each with its definition.
 //!
 //! ```text
 //!   rows --push--> TableWriter --every 65 536 rows--> auth.parts/part-00000.parquet
@@ -16,14 +18,19 @@
 //!
 //! Times are signed 64-bit nanoseconds of the virtual clock, zero at the start of the run.
 
+mod dictionary;
 mod error;
+pub mod read;
 pub mod schema;
+pub mod stats;
 pub mod write;
 
 #[cfg(test)]
 mod test_folder;
 
+pub use dictionary::data_dictionary;
 pub use error::Error;
+pub use read::Results;
 pub use schema::tables::*;
 pub use schema::{Hex, Row, SCHEMA_VERSION, TABLES, label};
 pub use write::{Finished, Provenance, TableWriter};

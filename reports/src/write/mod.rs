@@ -200,6 +200,16 @@ impl<R: Row> TableWriter<R> {
     }
 }
 
+/// Writes a table without rows or provenance.
+pub(crate) fn write_empty(table: &TableDef, out: impl io::Write) -> Result<(), PolarsError> {
+    encode::write_rows(
+        table,
+        Vec::new(),
+        Provenance::default().metadata(table),
+        out,
+    )
+}
+
 /// Path of a finished table.
 pub(crate) fn table_path(folder: &Path, table: &TableDef) -> PathBuf {
     folder.join(format!("{}.parquet", table.name))
