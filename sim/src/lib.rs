@@ -1,3 +1,4 @@
 //! Engine, scenario language, recording and experiments of Meterstorm.
 
+pub mod engine;
 pub mod scenario;

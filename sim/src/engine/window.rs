@@ -1,0 +1,207 @@
+//! Conservative windows: how far each domain may advance on its own.
+
+use models::time::{Duration, Time};
+
+use super::error::Error;
+
+/// Shortest time a letter takes from one domain to another, for every pair.
+///
+/// Pairs without an entry never talk. Kept sparse: a star of 2,000 concentrators around a head-end
+/// has 4,000 entries, not four million.
+#[derive(Clone, Debug)]
+pub struct Lookahead {
+    /// For each sender the receivers in ascending order.
+    rows: Vec<Vec<Edge>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Edge {
+    to: u32,
+    nanos: u64,
+}
+
+impl Lookahead {
+    /// `domains` domains that never talk to each other.
+    pub fn none(domains: usize) -> Self {
+        Self {
+            rows: vec![Vec::new(); domains],
+        }
+    }
+
+    /// `domains` domains of which each talks to each.
+    pub fn uniform(domains: usize, lookahead: Duration) -> Self {
+        let mut all = Self::none(domains);
+        for from in 0..domains {
+            for to in (0..domains).filter(|to| *to != from) {
+                all.set(from, to, Some(lookahead));
+            }
+        }
+        all
+    }
+
+    /// Domains that talk only to `hub`, and `hub` to them.
+    pub fn star(domains: usize, hub: usize, lookahead: Duration) -> Self {
+        let mut star = Self::none(domains);
+        for leaf in (0..domains).filter(|leaf| *leaf != hub) {
+            star.set(leaf, hub, Some(lookahead));
+            star.set(hub, leaf, Some(lookahead));
+        }
+        star
+    }
+
+    /// Declares the shortest time a letter takes from `from` to `to`, `None` if there are none.
+    ///
+    /// # Panics
+    ///
+    /// If either domain does not exist.
+    pub fn set(&mut self, from: usize, to: usize, lookahead: Option<Duration>) {
+        assert!(to < self.rows.len(), "no domain {to}");
+        let row = &mut self.rows[from];
+        let place = row.binary_search_by_key(&to, |edge| edge.to as usize);
+        match (place, lookahead.map(Duration::as_nanos)) {
+            (Ok(at), Some(nanos)) => row[at].nanos = nanos,
+            (Ok(at), None) => drop(row.remove(at)),
+            (Err(at), Some(nanos)) => row.insert(
+                at,
+                Edge {
+                    to: to as u32,
+                    nanos,
+                },
+            ),
+            (Err(_), None) => {}
+        }
+    }
+
+    /// The shortest time a letter takes from `from` to `to`, `None` if there are none.
+    pub fn get(&self, from: usize, to: usize) -> Option<Duration> {
+        let row = self.rows.get(from)?;
+        // The row of a hub is contiguous: try the place where `to` would then be.
+        let guess = to.wrapping_sub(row.first()?.to as usize);
+        if let Some(edge) = row.get(guess)
+            && edge.to as usize == to
+        {
+            return Some(Duration::from_nanos(edge.nanos));
+        }
+        let at = row.binary_search_by_key(&to, |edge| edge.to as usize);
+        Some(Duration::from_nanos(row[at.ok()?].nanos))
+    }
+
+    /// Number of domains.
+    pub fn domains(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Refuses pairs without any delay: such domains could only advance event by event.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        for (from, row) in self.rows.iter().enumerate() {
+            if let Some(edge) = row.iter().find(|edge| edge.nanos == 0) {
+                let to = edge.to as usize;
+                return Err(Error::ZeroLookahead { from, to });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The ends of the next windows.
+pub(super) struct Windows {
+    /// Earliest time of anything a domain may yet handle, letters not yet written included.
+    earliest: Vec<u64>,
+    /// Per domain, the time before which no letter can reach it any more.
+    pub(super) ends: Vec<u64>,
+}
+
+impl Windows {
+    pub(super) fn new(domains: usize) -> Self {
+        Self {
+            earliest: vec![0; domains],
+            ends: vec![0; domains],
+        }
+    }
+
+    /// Computes the ends from the time of the first pending event or letter of each domain.
+    ///
+    /// A domain may handle what no chain of letters, started by any pending event, can precede:
+    /// the shortest path over the lookaheads from any domain, back to itself included. Found by
+    /// relaxation; a star takes two or three passes over its edges.
+    pub(super) fn update(&mut self, lookahead: &Lookahead, next: &[u64], limit: Time) {
+        self.earliest.copy_from_slice(next);
+        self.ends.fill(limit.0);
+        let mut settled = false;
+        while !settled {
+            settled = true;
+            for (from, row) in lookahead.rows.iter().enumerate() {
+                let earliest = self.earliest[from];
+                if earliest >= limit.0 {
+                    continue;
+                }
+                for edge in row {
+                    let to = edge.to as usize;
+                    let arrival = earliest.saturating_add(edge.nanos);
+                    if arrival < self.ends[to] {
+                        self.ends[to] = arrival;
+                        if arrival < self.earliest[to] {
+                            self.earliest[to] = arrival;
+                            settled = false;
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const IDLE: u64 = u64::MAX;
+
+    fn ends(lookahead: &Lookahead, next: &[u64], limit: u64) -> Vec<u64> {
+        let mut windows = Windows::new(next.len());
+        windows.update(lookahead, next, Time(limit));
+        windows.ends
+    }
+
+    #[test]
+    fn domains_that_never_talk_run_to_the_limit() {
+        assert_eq!(ends(&Lookahead::none(3), &[1, 2, 3], 1_000), [1_000; 3]);
+    }
+
+    #[test]
+    fn a_pair_is_bounded_by_the_other_and_by_its_own_echo() {
+        let pair = Lookahead::uniform(2, Duration::from_nanos(10));
+        // Domain 0 hears from domain 1 at 50 + 10 at the earliest unless it speaks first, at 5: the
+        // answer is then back at 25.
+        assert_eq!(ends(&pair, &[5, 50], 1_000), [25, 15]);
+        assert_eq!(ends(&pair, &[5, IDLE], 1_000), [25, 15]);
+        assert_eq!(ends(&pair, &[IDLE, IDLE], 1_000), [1_000; 2]);
+    }
+
+    #[test]
+    fn idle_domains_pass_letters_on() {
+        let mut line = Lookahead::none(4);
+        line.set(0, 1, Some(Duration::from_nanos(10)));
+        line.set(1, 2, Some(Duration::from_nanos(3)));
+        line.set(2, 3, Some(Duration::from_nanos(200)));
+        assert_eq!(ends(&line, &[7, IDLE, IDLE, IDLE], 100), [100, 17, 20, 100]);
+    }
+
+    #[test]
+    fn a_star_of_leaves_is_bounded_through_its_hub() {
+        let star = Lookahead::star(4, 3, Duration::from_nanos(10));
+        assert_eq!(ends(&star, &[5, 100, 200, 300], 1_000), [25, 25, 25, 15]);
+    }
+
+    #[test]
+    fn entries_can_be_replaced_and_removed() {
+        let mut lookahead = Lookahead::uniform(3, Duration::from_nanos(4));
+        lookahead.set(0, 2, Some(Duration::from_nanos(9)));
+        lookahead.set(1, 2, None);
+        assert_eq!(lookahead.get(0, 2), Some(Duration::from_nanos(9)));
+        assert_eq!(lookahead.get(0, 1), Some(Duration::from_nanos(4)));
+        assert_eq!(lookahead.get(1, 2), None);
+        assert_eq!(lookahead.get(0, 0), None);
+        assert_eq!(lookahead.get(7, 0), None);
+    }
+}
