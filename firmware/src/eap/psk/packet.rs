@@ -64,6 +64,9 @@ pub enum Message<'a> {
 impl<'a> Message<'a> {
     /// Checks the lengths of the message in `packet`; the direction is not looked at.
     pub fn parse(packet: &Packet<'a>) -> Result<Self, Reject> {
+        if packet.kind != Some(MethodType::Psk) {
+            return Err(Reject::UnexpectedMessage);
+        }
         let mut reader = Reader::new(packet.data());
         let flags = reader.u8().map_err(|_| Reject::Truncated)?;
         let rand_s = array(&mut reader)?;

@@ -1,0 +1,80 @@
+//! Runs every vector file of this folder through the conformance suite.
+
+#[path = "../examples/conformance/suite/mod.rs"]
+mod suite;
+
+use std::path::PathBuf;
+
+/// Cases of each file, so that none is lost silently.
+fn run(folder: &str, file: &str) -> (usize, Vec<String>) {
+    let path: PathBuf = [env!("CARGO_MANIFEST_DIR"), "tests", folder, file]
+        .iter()
+        .collect();
+    let report = suite::run(&[path]).unwrap();
+    let failures: Vec<String> = report
+        .verdicts()
+        .iter()
+        .map(ToString::to_string)
+        .filter(|verdict| !verdict.starts_with("PASS "))
+        .collect();
+    assert_eq!(report.failed(), failures.len());
+    (report.passed(), failures)
+}
+
+#[track_caller]
+fn assert_passes(folder: &str, file: &str, cases: usize) {
+    let (passed, failures) = run(folder, file);
+    assert!(failures.is_empty(), "{failures:#?}");
+    assert!(
+        passed >= cases,
+        "{file}: {passed} cases of at least {cases}"
+    );
+}
+
+#[test]
+fn every_case_passes() {
+    let folders = ["vectors", "vectors-metering"];
+    let paths = folders.map(|folder| {
+        [env!("CARGO_MANIFEST_DIR"), "tests", folder]
+            .iter()
+            .collect()
+    });
+    let report = suite::run(&paths).unwrap();
+    let failures: Vec<String> = report
+        .verdicts()
+        .iter()
+        .map(ToString::to_string)
+        .filter(|verdict| verdict.starts_with("FAIL "))
+        .collect();
+    assert!(failures.is_empty(), "{failures:#?}");
+}
+
+#[test]
+fn eap_psk_conversations() {
+    assert_passes("vectors", "eap-psk.json", 19);
+}
+
+#[test]
+fn eap_psk_keys() {
+    assert_passes("vectors", "eap-psk-keys.json", 12);
+}
+
+#[test]
+fn eap_psk_with_another_implementation() {
+    assert_passes("vectors", "eap-psk-hostap.json", 4);
+}
+
+#[test]
+fn malformed_packets() {
+    assert_passes("vectors", "malformed.json", 48);
+}
+
+#[test]
+fn rfc5295_keys() {
+    assert_passes("vectors", "ukmf.json", 19);
+}
+
+#[test]
+fn eax_prime() {
+    assert_passes("vectors-metering", "eax_prime.json", 53);
+}
