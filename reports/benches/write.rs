@@ -81,6 +81,7 @@ fn main() {
         first_used_at_ns: Some(n as i64 * SECOND + 2 * noise),
         last_used_at_ns: Some(n as i64 * SECOND + 4 * noise),
         superseded_at_ns: Some(n as i64 * SECOND + 5 * noise),
+        expires_at_ns: n as i64 * SECOND + 6 * noise,
         ended_at_ns: Some(n as i64 * SECOND + 6 * noise),
         end_reason: label::EXPIRED,
         lifetime_ns: 6 * noise,

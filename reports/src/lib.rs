@@ -8,6 +8,8 @@
 //! * [`mod@write`] turns rows into files with bounded memory. What was flushed stays readable when
 //!   the process is killed.
 //! * [`read`] loads a folder, finished or not, into data frames.
+//! * [`summary`] reduces a folder to the named numbers that `summary.json` holds and scenario
+//!   expectations refer to.
 //! * [`stats`] holds the estimators, each with its definition.
 //!
 //! ```text
@@ -23,6 +25,7 @@ mod error;
 pub mod read;
 pub mod schema;
 pub mod stats;
+pub mod summary;
 pub mod write;
 
 #[cfg(test)]
@@ -33,4 +36,5 @@ pub use error::Error;
 pub use read::Results;
 pub use schema::tables::*;
 pub use schema::{Hex, Row, SCHEMA_VERSION, TABLES, label};
+pub use summary::Summary;
 pub use write::{Finished, Provenance, TableWriter};

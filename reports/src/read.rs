@@ -169,7 +169,7 @@ fn metadata(table: &'static TableDef, path: &Path) -> Result<BTreeMap<String, St
 }
 
 /// The table without rows.
-fn empty(table: &TableDef, columns: &[&str]) -> PolarsResult<DataFrame> {
+pub(crate) fn empty(table: &TableDef, columns: &[&str]) -> PolarsResult<DataFrame> {
     let mut bytes = io::Cursor::new(Vec::new());
     crate::write::write_empty(table, &mut bytes)?;
     ParquetReader::new(bytes)

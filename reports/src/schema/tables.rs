@@ -126,6 +126,9 @@ table! {
         last_used_at_ns: Option<i64> = Nanoseconds,
         /// When a newer key took over for sending; missing if none did.
         superseded_at_ns: Option<i64> = Nanoseconds,
+        /// End of the key's lifetime, or of the overlap after a rotation if that is earlier, with
+        /// the grace this side grants: no use after it is allowed.
+        expires_at_ns: i64 = Nanoseconds,
         /// Erasure of the key; missing if it was alive when the run ended.
         ended_at_ns: Option<i64> = Nanoseconds,
         /// `expired`, `replaced`, `session_ended`, `reboot` or `run_ended`.
