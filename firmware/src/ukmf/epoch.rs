@@ -203,11 +203,11 @@ impl Epoch {
         self.key.as_ref()
     }
 
-    /// The invocation id for the next message to send; never the same twice.
+    /// The invocation id for the next message to send, at least `at_least`; never the same twice.
     ///
     /// `None` when all are used up: the key must not be used for sending any more.
-    pub fn next_invocation(&mut self) -> Option<u32> {
-        let invocation = self.invocation;
+    pub fn next_invocation(&mut self, at_least: u32) -> Option<u32> {
+        let invocation = self.invocation.max(at_least);
         self.invocation = invocation.checked_add(1)?;
         Some(invocation)
     }

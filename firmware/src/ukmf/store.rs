@@ -163,6 +163,17 @@ impl KeyStore {
             .filter(|epoch| env.now < epoch.expiry)
     }
 
+    /// Whether `key_id` is the current key or a static one, and has not expired.
+    pub fn may_send_under(&self, key_id: u8, now: Instant) -> bool {
+        self.epochs
+            .iter()
+            .chain(&self.statics)
+            .flatten()
+            .any(|epoch| {
+                epoch.key_id() == key_id && epoch.phase == Phase::Current && now < epoch.expiry
+            })
+    }
+
     /// The key with id `key_id` if it may be sent under: the current key or a static one.
     pub fn sending_under(&mut self, key_id: u8, now: Instant) -> Option<&mut Epoch> {
         self.epochs

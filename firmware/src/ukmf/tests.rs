@@ -277,7 +277,7 @@ fn erasure_takes_every_derived_key_and_no_static_one() {
     end.activate(0, 1);
     end.install(1, 2);
     end.with(2, |store, env| {
-        store.erase_all(EndReason::Terminated, env.now)
+        store.erase_all(EndReason::Terminated, env.now);
     });
     assert_eq!(end.sending(2), None);
     assert_eq!(end.receiving(2, first), Err(KeyReject::Erased));
@@ -390,11 +390,14 @@ fn invocation_ids_end_instead_of_repeating() {
     end.activate(0, 1);
     end.with(0, |store, env| {
         let epoch = store.sending(env).unwrap();
-        assert_eq!(epoch.next_invocation(), Some(0));
-        assert_eq!(epoch.next_invocation(), Some(1));
+        assert_eq!(epoch.next_invocation(0), Some(0));
+        assert_eq!(epoch.next_invocation(0), Some(1));
+        assert_eq!(epoch.next_invocation(7), Some(7));
+        assert_eq!(epoch.next_invocation(0), Some(8));
+        assert_eq!(epoch.next_invocation(u32::MAX), None);
         epoch.invocation = u32::MAX;
-        assert_eq!(epoch.next_invocation(), None);
-        assert_eq!(epoch.next_invocation(), None);
+        assert_eq!(epoch.next_invocation(0), None);
+        assert_eq!(epoch.next_invocation(0), None);
     });
 }
 
