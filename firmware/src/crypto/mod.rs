@@ -16,6 +16,8 @@ mod mac;
 mod pbkdf2;
 mod prf;
 mod secret;
+#[cfg(test)]
+mod tests;
 mod work;
 
 pub use aes_block::AesKey;

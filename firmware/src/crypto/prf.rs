@@ -63,16 +63,20 @@ impl Prf {
                 );
             }
             Self::AesCmac => {
-                // RFC 4615: a key that is not 16 octets long is first compressed.
-                let key = match <[u8; 16]>::try_from(key) {
-                    Ok(key) => key,
-                    Err(_) => CmacKey::new(&[0; 16], work).tag(&[key], work),
-                };
-                let keyed = CmacKey::new(&key, work);
+                let keyed = aes_cmac_key(key, work);
                 expand(out, |parts| keyed.tag(parts, work), seed);
             }
         }
     }
+}
+
+/// The key of AES-CMAC-PRF-128: one that is not 16 octets long is first compressed (RFC 4615 §3).
+pub(super) fn aes_cmac_key(key: &[u8], work: &mut Work) -> CmacKey {
+    let key = match <[u8; 16]>::try_from(key) {
+        Ok(key) => key,
+        Err(_) => CmacKey::new(&[0; 16], work).tag(&[key], work),
+    };
+    CmacKey::new(&key, work)
 }
 
 /// The most parts that a prf+ seed is given in.
