@@ -110,7 +110,8 @@ fn bench<R: Row>(row: impl Fn(u64, i64) -> R) {
         let start = Instant::now();
         part.iter().for_each(|row| columns.push(row));
         gather += start.elapsed();
-        columns.take(write::ROWS_PER_PART);
+        let arrays = columns.take();
+        columns.restore(arrays, write::ROWS_PER_PART);
     }
 
     let folder = std::env::temp_dir().join(format!("reports-bench-{}", std::process::id()));

@@ -158,8 +158,11 @@ pub trait Columns<R: ?Sized>: Send {
     /// Appends a row.
     fn push(&mut self, row: &R);
 
-    /// Hands out one array per column and leaves empty columns with room for `rows` values.
-    fn take(&mut self, rows: usize) -> Vec<ArrayBox>;
+    /// Hands out one array per column and leaves columns without storage.
+    fn take(&mut self) -> Vec<ArrayBox>;
+
+    /// Takes back the storage of the arrays handed out, and makes room for `rows` values.
+    fn restore(&mut self, arrays: Vec<ArrayBox>, rows: usize);
 }
 
 /// Declares a table: the row type, its columns and their documentation.
@@ -220,8 +223,17 @@ macro_rules! table {
                 $($crate::schema::Cell::push(&row.$field, &mut self.$field);)+
             }
 
-            fn take(&mut self, rows: usize) -> Vec<$crate::schema::ArrayBox> {
-                vec![$($crate::schema::Column::take(&mut self.$field, rows),)+]
+            fn take(&mut self) -> Vec<$crate::schema::ArrayBox> {
+                vec![$($crate::schema::Column::take(&mut self.$field),)+]
+            }
+
+            fn restore(&mut self, arrays: Vec<$crate::schema::ArrayBox>, rows: usize) {
+                let mut arrays = arrays.into_iter();
+                $(
+                    if let Some(array) = arrays.next() {
+                        $crate::schema::Column::restore(&mut self.$field, array, rows);
+                    }
+                )+
             }
         }
     };

@@ -30,7 +30,7 @@ pub fn encode<R: Row>(rows: &[R], provenance: &Provenance, out: impl Write) -> R
     }
     let mut out = Latch::new(out);
     let metadata = provenance.metadata(R::TABLE);
-    let written = write_rows(R::TABLE, columns.take(0), metadata, &mut out);
+    let written = write_rows(R::TABLE, &columns.take(), metadata, &mut out);
     out.into_result()
         .map_err(|e| Error::io(R::TABLE.name, "<writer>".as_ref(), e))?;
     written.map_err(Error::parquet(R::TABLE.name))
@@ -74,7 +74,7 @@ pub(super) fn schema(table: &TableDef) -> ArrowSchema {
 /// Writes the columns as a file of one row group, or of none if they are empty.
 pub(super) fn write_rows(
     table: &TableDef,
-    arrays: Vec<ArrayBox>,
+    arrays: &[ArrayBox],
     metadata: Vec<KeyValue>,
     out: impl Write,
 ) -> PolarsResult<()> {
@@ -89,7 +89,7 @@ pub(super) fn write_rows(
 /// Appends the columns as one row group.
 pub(super) fn write_row_group(
     table: &TableDef,
-    arrays: Vec<ArrayBox>,
+    arrays: &[ArrayBox],
     writer: &mut FileWriter<impl Write>,
 ) -> PolarsResult<()> {
     let rows = arrays.first().map_or(0, |array| array.len());

@@ -184,11 +184,13 @@ impl<R: Row> TableWriter<R> {
     }
 
     fn write_part(&mut self) -> Result<(), Error> {
-        let arrays = self.columns.take(self.rows_per_part);
+        let arrays = self.columns.take();
         let metadata = self.provenance.metadata(R::TABLE);
-        write_file(R::TABLE, &self.part_path(self.parts), |file| {
-            encode::write_rows(R::TABLE, arrays, metadata, file)
-        })?;
+        let written = write_file(R::TABLE, &self.part_path(self.parts), |file| {
+            encode::write_rows(R::TABLE, &arrays, metadata, file)
+        });
+        self.columns.restore(arrays, self.rows_per_part);
+        written?;
         self.parts += 1;
         self.rows += self.pending as u64;
         self.pending = 0;
@@ -202,12 +204,7 @@ impl<R: Row> TableWriter<R> {
 
 /// Writes a table without rows or provenance.
 pub(crate) fn write_empty(table: &TableDef, out: impl io::Write) -> Result<(), PolarsError> {
-    encode::write_rows(
-        table,
-        Vec::new(),
-        Provenance::default().metadata(table),
-        out,
-    )
+    encode::write_rows(table, &[], Provenance::default().metadata(table), out)
 }
 
 /// Path of a finished table.

@@ -222,7 +222,7 @@ fn merged_parts_equal_one_file_with_the_same_row_groups() {
     for group in rows.chunks(100) {
         let mut columns = ProbeColumns::with_capacity(100);
         group.iter().for_each(|row| columns.push(row));
-        encode::write_row_group(ProbeRow::TABLE, columns.take(0), &mut writer).expect("encodes");
+        encode::write_row_group(ProbeRow::TABLE, &columns.take(), &mut writer).expect("encodes");
     }
     let metadata = provenance().metadata(ProbeRow::TABLE);
     writer.end(Some(metadata)).expect("ends");
