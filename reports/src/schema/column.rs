@@ -162,7 +162,7 @@ mod tests {
         let array = column.take();
         assert_eq!((array.len(), column.capacity()), (2, 0));
         column.restore(array, 100);
-        assert_eq!((column.len(), column.capacity()), (0, 100));
+        assert_eq!((column.values().len(), column.capacity()), (0, 100));
         assert_eq!(column.values().as_ptr(), storage);
         column.push(Some(3));
         assert_eq!(column.take().null_count(), 0, "no validity is left over");

@@ -94,21 +94,20 @@ pub(super) fn write_row_group(
 ) -> PolarsResult<()> {
     let rows = arrays.first().map_or(0, |array| array.len());
     let types = writer.parquet_schema().fields().to_vec();
-    let chunks =
-        arrays
-            .into_iter()
-            .zip(types)
-            .zip(table.columns)
-            .map(|((array, type_), column)| {
-                let pages = array_to_columns(array, type_, options(), &[encoding(column.kind)])?
-                    .pop()
-                    .expect("a flat column has one leaf")
-                    .map(|page| page.map_err(|e| ParquetError::FeatureNotSupported(e.to_string())));
-                let compressed = Compressor::new_from_vec(pages, options().compression, Vec::new());
-                Ok(DynStreamingIterator::new(
-                    compressed.map_err(PolarsError::from),
-                ))
-            });
+    let chunks = arrays
+        .iter()
+        .zip(types)
+        .zip(table.columns)
+        .map(|((array, type_), column)| {
+            let pages = array_to_columns(array, type_, options(), &[encoding(column.kind)])?
+                .pop()
+                .expect("a flat column has one leaf")
+                .map(|page| page.map_err(|e| ParquetError::FeatureNotSupported(e.to_string())));
+            let compressed = Compressor::new_from_vec(pages, options().compression, Vec::new());
+            Ok(DynStreamingIterator::new(
+                compressed.map_err(PolarsError::from),
+            ))
+        });
     writer.write(rows as u64, DynIter::new(chunks))
 }
 
