@@ -25,9 +25,55 @@ macro_rules! record {
         }
 
         impl crate::scenario::field::Field for $name {
+            fn decode(
+                node: &crate::scenario::ast::Node,
+                decoder: &mut crate::scenario::decode::Decoder<'_>,
+            ) -> Option<Self> {
+                let known = &[$(stringify!($field)),*];
+                let fields = decoder.record(node, stringify!($name), known)?;
+                Some(Self {
+                    $($field: fields.take(
+                        decoder,
+                        stringify!($field),
+                        crate::scenario::record::record!(@default $($default)?),
+                    ),)*
+                })
+            }
+
+            fn placeholder() -> Self {
+                Self {
+                    $($field: crate::scenario::field::Field::placeholder(),)*
+                }
+            }
+
+            fn shape() -> crate::scenario::explain::Shape {
+                crate::scenario::explain::Shape::Record(crate::scenario::record::record!(
+                    @shape $name [$($doc)*]
+                    { $([$($field_doc)*] $field: $ty $(= $default)?,)* }
+                ))
+            }
+
             fn write<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serde::Serialize::serialize(self, serializer)
             }
+        }
+    };
+    (@default) => { None };
+    (@default $default:expr) => { Some(|| $default) };
+    (
+        @shape $name:ident [$($doc:literal)*]
+        { $([$($field_doc:literal)*] $field:ident: $ty:ty $(= $default:expr)?,)* }
+    ) => {
+        crate::scenario::explain::RecordShape {
+            name: stringify!($name),
+            doc: &[$($doc),*],
+            fields: vec![$(
+                crate::scenario::explain::FieldShape::new::<$ty>(
+                    stringify!($field),
+                    &[$($field_doc),*],
+                    crate::scenario::record::record!(@default $($default)?),
+                )
+            ),*],
         }
     };
 }
@@ -63,7 +109,7 @@ macro_rules! settings {
     };
 }
 
-/// Declares a choice between variants, each bare or with named fields.
+/// Declares a choice between variants, each bare or with fields.
 macro_rules! choice {
     (
         $(#[doc = $doc:literal])*
@@ -103,11 +149,68 @@ macro_rules! choice {
         impl $(<$generic: crate::scenario::units::Quantity>)? crate::scenario::field::Field
             for $name $(<$generic>)?
         {
+            fn decode(
+                node: &crate::scenario::ast::Node,
+                decoder: &mut crate::scenario::decode::Decoder<'_>,
+            ) -> Option<Self> {
+                let known = &[$(stringify!($variant)),*];
+                let variant = decoder.variant(node, stringify!($name), known)?;
+                $(
+                    if variant == stringify!($variant) {
+                        return Some(crate::scenario::record::choice!(
+                            @build decoder node $variant $({ $($field $(= $default)?,)* })?
+                        ));
+                    }
+                )*
+                None
+            }
+
+            fn placeholder() -> Self {
+                let variants: &[fn() -> Self] = &[$(
+                    || Self::$variant $({
+                        $($field: crate::scenario::field::Field::placeholder(),)*
+                    })?
+                ),*];
+                variants[0]()
+            }
+
+            fn shape() -> crate::scenario::explain::Shape {
+                crate::scenario::explain::Shape::Choice(crate::scenario::explain::ChoiceShape {
+                    name: stringify!($name),
+                    doc: &[$($doc),*],
+                    variants: vec![$(
+                        crate::scenario::record::record!(
+                            @shape $variant [$($variant_doc)*]
+                            { $($([$($field_doc)*] $field: $ty $(= $default)?,)*)? }
+                        )
+                    ),*],
+                })
+            }
+
             fn write<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serde::Serialize::serialize(self, serializer)
             }
         }
     };
+    (@build $decoder:ident $node:ident $variant:ident) => {{
+        // A bare variant has no fields; whatever is given is reported.
+        $decoder.fields($node, stringify!($variant), &[]);
+        Self::$variant
+    }};
+    (
+        @build $decoder:ident $node:ident $variant:ident
+        { $($field:ident $(= $default:expr)?,)* }
+    ) => {{
+        let known = &[$(stringify!($field)),*];
+        let fields = $decoder.fields($node, stringify!($variant), known);
+        Self::$variant {
+            $($field: fields.take(
+                $decoder,
+                stringify!($field),
+                crate::scenario::record::record!(@default $($default)?),
+            ),)*
+        }
+    }};
 }
 
 pub(super) use {choice, record, settings};

@@ -196,7 +196,7 @@ settings! {
         overlap: Duration = Duration::from_secs(300),
         /// How long the server accepts a key past its expiry, for clock drift.
         grace: Duration = Duration::from_secs(5),
-        /// Keys derived per authentication, 1 to 8.
+        /// Keys derived per authentication: 1, 2, 4, 7, 8, 14, 16 or 28.
         array_length: u8 = 1,
         /// Whether a meter's session and keys survive a power cut.
         storage: Storage = Storage::Volatile,

@@ -1,0 +1,183 @@
+//! Rules about cohorts and media.
+
+use firmware::Duration;
+
+use super::super::dist::Dist;
+use super::super::identity;
+use super::super::mcu::Mcu;
+use super::super::schema::{Cohort, Medium, Scenario};
+use super::super::units::{Rate, Ratio};
+use super::Judge;
+
+/// Meters of one cohort.
+const COHORT_METERS_MAX: u32 = 10_000_000;
+
+/// Meters of a scenario: what the private IPv4 network 10.0.0.0/8 holds besides the head-end.
+const METERS_MAX: u64 = 16_000_000;
+
+/// Octets of an identity in EAP-PSK (RFC 4764 §5: an EAP packet of 1,020 octets at least).
+const IDENTITY_BYTES_MAX: usize = 966;
+
+pub(super) fn check(scenario: &Scenario, judge: &mut Judge<'_>) {
+    judge.range(
+        scenario.cohorts.is_empty(),
+        "cohorts",
+        "a scenario needs at least one cohort",
+    );
+    judge.names(
+        "cohort",
+        scenario.cohorts.iter().map(|cohort| cohort.name.as_str()),
+        |index| format!("cohorts[{index}].name"),
+    );
+    let total: u64 = scenario
+        .cohorts
+        .iter()
+        .map(|cohort| u64::from(cohort.count))
+        .sum();
+    judge.range(
+        total > METERS_MAX,
+        "cohorts",
+        &format!("{total} meters exceed the address space of {METERS_MAX}"),
+    );
+    for (index, cohort) in scenario.cohorts.iter().enumerate() {
+        check_cohort(scenario, cohort, &format!("cohorts[{index}]"), judge);
+    }
+    check_identities(scenario, judge);
+    for (name, medium) in &scenario.media {
+        let path = format!("media.{name}");
+        check_medium(medium, &path, judge);
+        let used = scenario.cohorts.iter().any(|cohort| cohort.medium == *name);
+        judge.warn(
+            !used && judge.sound(&["cohorts"]),
+            &path,
+            &format!("no cohort uses the medium {name:?}"),
+            "remove it or name it in a cohort",
+        );
+    }
+}
+
+fn check_cohort(scenario: &Scenario, cohort: &Cohort, path: &str, judge: &mut Judge<'_>) {
+    let count = format!("{path}.count");
+    judge.range(cohort.count == 0, &count, "a cohort has at least one meter");
+    judge.range(
+        cohort.count > COHORT_METERS_MAX,
+        &count,
+        &format!("a cohort has at most {COHORT_METERS_MAX} meters"),
+    );
+    judge.medium(scenario, &format!("{path}.medium"), &cohort.medium);
+    judge.dist(&cohort.power_on, &format!("{path}.power_on"));
+    judge.dist(&cohort.boot, &format!("{path}.boot"));
+    judge.dist(&cohort.clock_drift, &format!("{path}.clock_drift"));
+    let never = cohort
+        .power_on
+        .min()
+        .is_some_and(|min| min >= scenario.duration && !scenario.duration.is_zero());
+    if judge.sound(&["duration"]) {
+        judge.warn(
+            never,
+            &format!("{path}.power_on"),
+            "no meter of this cohort gets power before the run ends",
+            "power it earlier or run longer",
+        );
+    }
+    judge.range(
+        cohort.inbox == 0,
+        &format!("{path}.inbox"),
+        "a meter must be able to hold at least one datagram",
+    );
+    if let Mcu::Custom { clock, .. } = &cohort.mcu {
+        judge.range(
+            clock.0 == 0,
+            &format!("{path}.mcu.clock"),
+            "a processor needs a clock",
+        );
+    }
+}
+
+fn check_identities(scenario: &Scenario, judge: &mut Judge<'_>) {
+    for (index, cohort) in scenario.cohorts.iter().enumerate() {
+        let path = format!("cohorts[{index}].identity");
+        match identity::check(&cohort.identity) {
+            Err(why) => {
+                judge.range(true, &path, &why);
+            }
+            Ok(numbered) => {
+                let last = cohort.identity_of(cohort.count.saturating_sub(1));
+                judge.range(
+                    last.len() > IDENTITY_BYTES_MAX || last.is_empty(),
+                    &path,
+                    &format!("an identity has 1 to {IDENTITY_BYTES_MAX} octets"),
+                );
+                judge.contradiction(
+                    !numbered && cohort.count > 1,
+                    [&path, &format!("cohorts[{index}].count")],
+                    "all meters of this cohort would have the same identity",
+                    "put {n} or {n:06} where the number of the meter belongs",
+                );
+            }
+        }
+        let earlier = scenario.cohorts[..index].iter().position(|other| {
+            !other.name.is_empty()
+                && other.name != cohort.name
+                && other.identity_of(0) == cohort.identity_of(0)
+        });
+        if let Some(earlier) = earlier {
+            judge.contradiction(
+                true,
+                [&path, &format!("cohorts[{earlier}].identity")],
+                "two cohorts would have meters of the same identity",
+                "put {cohort} where the name of the cohort belongs",
+            );
+        }
+    }
+}
+
+fn check_medium(medium: &Medium, path: &str, judge: &mut Judge<'_>) {
+    let link = medium.link();
+    let latency = format!("{path}.latency");
+    judge.dist(link.latency, &latency);
+    match link.latency {
+        Dist::Normal { .. } => {
+            judge.range(
+                true,
+                &latency,
+                "a latency needs a smallest value above zero, which a normal distribution lacks",
+            );
+        }
+        dist => {
+            judge.range(
+                dist.min() == Some(Duration::ZERO),
+                &latency,
+                "the smallest latency must be above zero, or no two nodes could be simulated apart",
+            );
+        }
+    }
+    if let Some(jitter) = link.jitter {
+        judge.dist(jitter, &format!("{path}.jitter"));
+    }
+    judge.range(
+        link.loss == Ratio::ONE,
+        &format!("{path}.loss"),
+        "a link that loses everything connects nobody",
+    );
+    for (name, rate) in [("up", link.up), ("down", link.down)] {
+        let path = format!("{path}.{name}");
+        judge.range(
+            rate == Rate(0),
+            &path,
+            "a link needs a data rate above zero",
+        );
+    }
+    let mtu = format!("{path}.mtu");
+    judge.range(
+        !(576..=65_535).contains(&link.mtu.0),
+        &mtu,
+        "the largest IP datagram must lie between 576B and 65535B",
+    );
+    judge.contradiction(
+        link.queue < link.mtu,
+        [&format!("{path}.queue"), &mtu],
+        "the queue cannot hold the largest datagram",
+        "make it larger than the mtu",
+    );
+}

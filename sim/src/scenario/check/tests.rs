@@ -1,0 +1,216 @@
+use crate::scenario::diagnostic::{Fault, Severity};
+use crate::scenario::{Report, load_text};
+
+const SOUND: &str = r#"Scenario(
+    name: "sound",
+    duration: "2h",
+    cohorts: [(name: "homes", count: 10, medium: "lan")],
+    media: {"lan": Ethernet()},
+)
+"#;
+
+fn with(overrides: &[&str]) -> Result<Report, Report> {
+    let overrides: Vec<String> = overrides.iter().map(|text| (*text).to_owned()).collect();
+    load_text("sound.ron", SOUND, &overrides).map(|loaded| loaded.warnings)
+}
+
+/// Asserts that an override draws exactly one error, of the given kind and with these words.
+fn refused(set: &str, fault: Fault, words: &str) {
+    let report = with(&[set]).expect_err(set);
+    let found: Vec<_> = report
+        .diagnostics()
+        .iter()
+        .filter(|diagnostic| diagnostic.severity == Severity::Error)
+        .collect();
+    assert_eq!(found.len(), 1, "{set}: {report}");
+    assert_eq!(found[0].fault, fault, "{set}: {report}");
+    assert!(found[0].message.contains(words), "{set}: {report}");
+}
+
+#[test]
+fn ranges_are_kept() {
+    for (set, words) in [
+        ("version=2", "version 1"),
+        ("name=../escape", "letters"),
+        ("duration=0s", "no duration"),
+        ("duration=40000d", "at most"),
+        ("cohorts[0].count=0", "at least one"),
+        ("cohorts[0].count=10000001", "at most 10000000"),
+        ("cohorts[0].inbox=0", "one datagram"),
+        ("cohorts[0].identity=a{m}", "unknown placeholder"),
+        ("cohorts[0].identity=a{n", "never closed"),
+        ("cohorts[0].boot=Uniform(\"2s\", \"1s\")", "exceeds"),
+        ("cohorts[0].boot=LogNormal(\"1s\", \"2s\", -1)", "sigma"),
+        ("media.lan.loss=100%", "loses everything"),
+        ("media.lan.latency=Fixed(\"0s\")", "above zero"),
+        ("media.lan.latency=Normal(\"9ms\", \"1ms\")", "smallest"),
+        ("media.lan.up=0b/s", "data rate"),
+        ("media.lan.mtu=100B", "576B"),
+        ("keys.session_lifetime=0s", "whole number of seconds"),
+        ("keys.session_lifetime=3601500ms", "whole number of seconds"),
+        ("keys.array_length=3", "1, 2, 4"),
+        ("keys.reauthenticate=Fraction(\"90%\", \"80%\")", "exceeds"),
+        (
+            "keys.reauthenticate=Fraction(\"0%\", \"80%\")",
+            "above zero",
+        ),
+        ("keys.reauthenticate=Every(\"1h\", \"100%\")", "vanish"),
+        ("pana.algorithms=[]", "at least one"),
+        ("pana.nonce_length=7", "8 to 256"),
+        (
+            "pana.pci=Retransmission(\"0s\", \"0s\", 0, \"0s\")",
+            "initial",
+        ),
+        ("pana.failed_session_timeout=0s", "above zero"),
+        ("pana.ping=0s", "above zero"),
+        ("headend.id=", "1 to 966"),
+        ("headend.instances=0", "at least 1"),
+        ("headend.instances=1001", "at most 1000"),
+        ("headend.cores=0", "at least 1"),
+        ("headend.buffer=0", "at least 1"),
+        ("headend.half_open_limit=0", "at least 1"),
+        ("traffic.report.attempts=0", "at least once"),
+        ("traffic.report.timeout=0s", "above zero"),
+        ("traffic.registration_period=0s", "above zero"),
+        ("load.house_sigma=-0.1", "between 0 and 3"),
+        ("load.noise_cv=4", "between 0 and 3"),
+        ("record.bins=10ms", "at least 1s"),
+        ("limits.events=0", "budget"),
+        ("limits.events_per_instant=0", "budget"),
+        ("limits.wall_time=0s", "budget"),
+        ("expect=[Between(\"run.events\", 2, 1)]", "exceeds"),
+        (
+            "expect=[AtLeast(\"meters.joined_ratio\", 99.9)]",
+            "between 0 and 1",
+        ),
+    ] {
+        refused(set, Fault::OutOfRange, words);
+    }
+}
+
+#[test]
+fn an_empty_population_is_refused() {
+    refused("cohorts=[]", Fault::OutOfRange, "at least one cohort");
+}
+
+#[test]
+fn the_address_space_bounds_the_population() {
+    let two = "cohorts=[(name:\"a\",count:9000000,medium:\"lan\"),\
+               (name:\"b\",count:9000000,medium:\"lan\")]";
+    refused(two, Fault::OutOfRange, "address space");
+}
+
+#[test]
+fn contradictions_are_found() {
+    for (set, words) in [
+        ("keys.session_lifetime=5min", "overlap"),
+        ("keys.reauthenticate=Every(\"25h\")", "expire"),
+        ("keys.reauthenticate=Every(\"23h\", \"5%\")", "1d9min"),
+        ("keys.reauthenticate=Fraction(\"75%\", \"100%\")", "expire"),
+        (
+            "pana.request=Retransmission(\"2s\", \"1s\", 0, \"0s\")",
+            "below",
+        ),
+        ("traffic.interval=7min", "multiple"),
+        ("traffic.report.spread=16min", "spread"),
+        ("media.lan.queue=1kB", "largest datagram"),
+        ("cohorts[0].identity=meter", "same identity"),
+        (
+            "timeline=[(at:\"2h\", action: PowerOn(\"homes\"))]",
+            "ends after 2h",
+        ),
+    ] {
+        refused(set, Fault::Contradiction, words);
+    }
+    let report = with(&["pana.stateless=true", "pana.optimized=true"]).unwrap_err();
+    assert_eq!(report.diagnostics()[0].fault, Fault::Contradiction);
+    assert!(report.to_string().contains("contradicts this"));
+}
+
+#[test]
+fn references_must_exist() {
+    for (set, words) in [
+        ("cohorts[0].medium=lann", "no medium \"lann\""),
+        (
+            "timeline=[(at:\"1h\", action: PowerOff(\"house\"))]",
+            "no cohort",
+        ),
+        (
+            "timeline=[(at:\"1h\", action: Reauthenticate(\"x\"))]",
+            "no cohort",
+        ),
+        (
+            "timeline=[(at:\"1h\", action: HeadendDown(1, \"1min\"))]",
+            "no instance 1",
+        ),
+        (
+            "timeline=[(at:\"1h\", action: LinkLoss(\"wan\", \"5%\", \"1min\"))]",
+            "no medium",
+        ),
+        ("taps=[(name:\"t\", medium: \"wan\")]", "no medium"),
+        ("taps=[(name:\"t\", cohort: \"flats\")]", "no cohort"),
+    ] {
+        refused(set, Fault::UnknownReference, words);
+    }
+    refused(
+        "expect=[AtLeast(\"meters.joined_ration\", 1)]",
+        Fault::UnknownMetric,
+        "meters.joined_ration",
+    );
+}
+
+#[test]
+fn names_are_unique() {
+    refused(
+        "taps=[(name:\"t\"), (name:\"t\")]",
+        Fault::Duplicate,
+        "two taps",
+    );
+    refused("record.tables=[Auth, Auth]", Fault::Duplicate, "twice");
+    refused(
+        "pana.algorithms=[AesCmac, AesCmac]",
+        Fault::Duplicate,
+        "twice",
+    );
+    refused("taps=[(name:\"\")]", Fault::OutOfRange, "needs a name");
+    let same = "cohorts=[(name:\"a\",count:1,medium:\"lan\",identity:\"x{n}\"),\
+                (name:\"b\",count:1,medium:\"lan\",identity:\"x{n}\")]";
+    refused(same, Fault::Contradiction, "same identity");
+}
+
+#[test]
+fn what_is_hardly_meant_is_a_warning() {
+    for (set, words) in [
+        ("traffic.report.timeout=5min", "last 20min"),
+        ("media.spare=Wan", "no cohort uses"),
+        ("cohorts[0].power_on=Fixed(\"3h\")", "before the run ends"),
+        ("keys.reauthenticate=Every(\"5min\")", "superseded twice"),
+        (
+            "timeline=[(at:\"1h\", action: PowerOff(\"homes\", \"50%\", \"2h\"))]",
+            "before this is over",
+        ),
+    ] {
+        let warnings = with(&[set]).unwrap_or_else(|report| panic!("{set}: {report}"));
+        assert_eq!(warnings.diagnostics().len(), 1, "{set}: {warnings}");
+        assert!(warnings.to_string().starts_with("warning: "), "{set}");
+        assert!(warnings.to_string().contains(words), "{set}: {warnings}");
+    }
+}
+
+#[test]
+fn a_mistake_draws_no_others_after_it() {
+    // The lifetime would be too short, but what was written is no duration.
+    refused(
+        "keys.session_lifetime=\"5 parsecs\"",
+        Fault::BadUnit,
+        "parsecs",
+    );
+    refused(
+        "keys.sesion_lifetime=1h",
+        Fault::UnknownField,
+        "sesion_lifetime",
+    );
+    refused("cohorts[0].medium=5", Fault::UnknownReference, "no medium");
+    refused("media=[]", Fault::WrongType, "map");
+    refused("duration=[]", Fault::WrongType, "duration");
+}

@@ -1,0 +1,186 @@
+//! From files and overrides to a scenario.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::Scenario;
+use super::ast::{Node, Value};
+use super::check;
+use super::decode::Decoder;
+use super::diagnostic::{Diagnostic, Fault, Report, Severity, Source, Span};
+use super::parse::parse;
+use super::patch;
+
+/// Largest file that is read, in octets.
+const FILE_BYTES_MAX: u64 = 16 << 20;
+
+/// Files that may inherit from each other in a row.
+const BASES_MAX: usize = 16;
+
+/// A scenario that may be run, with its origin.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The scenario with inheritance, overrides and defaults resolved.
+    pub scenario: Scenario,
+    /// The overrides as they were given.
+    pub overrides: Vec<String>,
+    /// The files read, the scenario first and the root of its inheritance last.
+    pub files: Vec<PathBuf>,
+    /// What is permitted but hardly meant.
+    pub warnings: Report,
+}
+
+/// Reads the scenario at `path` and applies `overrides` of the form `path=value` to it.
+///
+/// # Errors
+///
+/// If there is any mistake: a report of all of them.
+pub fn load(path: &Path, overrides: &[String]) -> Result<Loaded, Report> {
+    let mut loader = Loader::default();
+    let root = loader.file(path, None);
+    loader.finish(root, overrides)
+}
+
+/// Like [`load`] with the `text` of a file that is called `name`; inheritance starts at its
+/// folder.
+///
+/// # Errors
+///
+/// If there is any mistake: a report of all of them.
+pub fn load_text(name: &str, text: &str, overrides: &[String]) -> Result<Loaded, Report> {
+    let mut loader = Loader::default();
+    let root = loader.text(Path::new(name), text.to_owned());
+    loader.finish(root, overrides)
+}
+
+#[derive(Default)]
+struct Loader {
+    report: Report,
+    files: Vec<PathBuf>,
+    /// The files on the way to the one that is being read, in canonical form.
+    chain: Vec<PathBuf>,
+    /// Whether a file that is inherited from is absent.
+    incomplete: bool,
+}
+
+impl Loader {
+    /// Reads a file that is named at `named_at`, or on the command line.
+    fn file(&mut self, path: &Path, named_at: Option<Span>) -> Option<Node> {
+        let text = match read(path) {
+            Ok(text) => text,
+            Err(why) => {
+                self.complain(
+                    Fault::Unreadable,
+                    named_at,
+                    format!("cannot read {}: {why}", path.display()),
+                );
+                return None;
+            }
+        };
+        let canonical = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        if self.chain.contains(&canonical) {
+            let message = format!("{} inherits from itself", path.display());
+            self.complain(Fault::Cycle, named_at, message);
+            return None;
+        }
+        if self.chain.len() == BASES_MAX {
+            let message = format!("more than {BASES_MAX} files inherit from each other");
+            self.complain(Fault::Cycle, named_at, message);
+            return None;
+        }
+        self.chain.push(canonical);
+        let node = self.text(path, text);
+        self.chain.pop();
+        node
+    }
+
+    fn text(&mut self, path: &Path, text: String) -> Option<Node> {
+        self.files.push(path.to_owned());
+        let source = self.report.add_source(Source {
+            name: path.display().to_string(),
+            text: text.clone(),
+            first_line: 1,
+        });
+        let mut node = parse(&text, source, 0, &mut self.report);
+        let Some(base) = take_base(&mut node) else {
+            return Some(node);
+        };
+        let Value::Text { text: name, .. } = &base.value else {
+            let message = format!("expected a path in quotes, found {}", base.describe());
+            self.complain(Fault::WrongType, Some(base.span), message);
+            return Some(node);
+        };
+        let folder = path.parent().unwrap_or(Path::new(""));
+        match self.file(&folder.join(name), Some(base.span)) {
+            Some(base) => Some(patch::merge(base, node)),
+            None => {
+                self.incomplete = true;
+                Some(node)
+            }
+        }
+    }
+
+    fn complain(&mut self, fault: Fault, span: Option<Span>, message: String) {
+        self.report.push(Diagnostic {
+            severity: Severity::Error,
+            fault,
+            message,
+            span,
+            hint: None,
+            related: None,
+        });
+    }
+
+    fn finish(mut self, root: Option<Node>, overrides: &[String]) -> Result<Loaded, Report> {
+        let Some(mut root) = root else {
+            return Err(self.report);
+        };
+        for (index, text) in overrides.iter().enumerate() {
+            let source = self.report.add_source(Source {
+                name: "--set".to_owned(),
+                text: text.clone(),
+                first_line: index + 1,
+            });
+            patch::apply(&mut root, text, source, &mut self.report);
+        }
+        let (scenario, survey) = Decoder::new(&mut self.report).whole::<Scenario>(&root);
+        if let Some(scenario) = &scenario {
+            check::check(scenario, survey, &mut self.report);
+        }
+        let unbalanced = |diagnostic: &Diagnostic| diagnostic.fault == Fault::Unbalanced;
+        if self.incomplete || self.report.diagnostics().iter().any(unbalanced) {
+            // What stands in a base that cannot be read or behind a bracket out of place is not
+            // absent.
+            self.report.forget(Fault::MissingField);
+            self.report.forget(Fault::UnknownReference);
+        }
+        self.report.sort();
+        match scenario {
+            Some(scenario) if self.report.errors() == 0 => Ok(Loaded {
+                scenario,
+                overrides: overrides.to_vec(),
+                files: self.files,
+                warnings: self.report,
+            }),
+            _ => Err(self.report),
+        }
+    }
+}
+
+fn read(path: &Path) -> Result<String, String> {
+    let size = fs::metadata(path).map_err(|error| error.to_string())?.len();
+    if size > FILE_BYTES_MAX {
+        return Err(format!("it is larger than {FILE_BYTES_MAX} octets"));
+    }
+    let octets = fs::read(path).map_err(|error| error.to_string())?;
+    String::from_utf8(octets).map_err(|_| "it is not UTF-8 text".to_owned())
+}
+
+/// Removes the field `base` from the top of a scenario.
+fn take_base(node: &mut Node) -> Option<Node> {
+    let Value::Record { fields, .. } = &mut node.value else {
+        return None;
+    };
+    let index = fields.iter().position(|(name, _)| name.text == "base")?;
+    Some(fields.remove(index).1)
+}
