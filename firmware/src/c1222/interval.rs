@@ -6,7 +6,7 @@
 //!
 //! This is a block of ST64 (C12.19 decade 6) without end readings and with as many intervals as
 //! are reported: end of the last interval, one bit per interval, then the intervals in order. Table
-//! contents are least significant octet first. One interval takes 18 octets of data, 28 as a
+//! contents are least significant octet first. One interval takes 17 octets of data, 27 as a
 //! service. That a push looks like this is a proposal of this project; C12.22 leaves it open.
 
 use super::epsem::put_service;

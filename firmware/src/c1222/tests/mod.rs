@@ -1,4 +1,7 @@
 //! Vectors and behaviour that need more than one module.
 
+mod association;
+mod data;
+mod parsers;
 mod support;
 mod vectors;
