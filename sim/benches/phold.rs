@@ -119,14 +119,16 @@ fn hold(agenda: &mut impl Agenda, pending: u32, delays: Delays) -> f64 {
     round().min(round())
 }
 
-/// Events per second of PHOLD on `threads` threads.
-fn phold_rate(entities: u32, domains: u32, threads: usize) -> (f64, Digest) {
+/// Events per second of `phold` on `threads` threads, about `events` of them.
+fn phold_rate(phold: &Phold, threads: usize, events: u64) -> (f64, Digest) {
     let mut best = 0f64;
     let mut digest = Digest::default();
     for _ in 0..3 {
-        let engine = Phold::new(entities, domains, 4).engine();
-        let mut engine = engine.expect("a valid engine").with_threads(threads);
-        let until = Time::from_secs(3_000_000 / (u64::from(entities) * 4 * 16));
+        let engine = phold.engine().expect("a valid engine");
+        let mut engine = engine.with_threads(threads);
+        let balls = phold.partition.len() as u64 * u64::from(phold.balls);
+        // A ball bounces about 16 times a second.
+        let until = Time(events * 1_000_000_000 / (balls * 16));
         let start = Instant::now();
         engine
             .run(until, Duration::from_secs(1), |_, sync| {
@@ -155,22 +157,29 @@ fn main() {
         }
     }
 
+    let mut random = Random(1);
+    let words: Vec<[u64; 4]> = (0..1 << 12)
+        .map(|_| [0; 4].map(|_: u64| random.draw()))
+        .collect();
     let mut digest = Digest::default();
     let start = Instant::now();
     for i in 0..10_000_000 {
-        digest.add_words([i, 1, 2, 3]);
+        digest.add_words(words[i % words.len()]);
     }
     let nanos = start.elapsed().as_nanos() as f64 / 1e7;
     println!("digest: {nanos:.1} ns per event ({})", black_box(digest));
 
-    println!(
-        "{:>10} {:>8} {:>8} {:>12}",
-        "entities", "domains", "threads", "events/s"
-    );
+    println!("entities domains grain threads     events/s  digest");
     for (entities, domains) in [(100, 1), (100, 4), (10_000, 1), (10_000, 4), (10_000, 64)] {
-        for threads in [1, 2] {
-            let (rate, digest) = phold_rate(entities, domains, threads);
-            println!("{entities:>10} {domains:>8} {threads:>8} {rate:>12.0}  {digest}");
+        for (grain, events) in [(0, 3_000_000), (1_000, 500_000)] {
+            for threads in [1, 2] {
+                let mut phold = Phold::new(entities, domains, 4);
+                phold.grain = grain;
+                let (rate, digest) = phold_rate(&phold, threads, events);
+                println!(
+                    "{entities:>8} {domains:>7} {grain:>5} {threads:>7} {rate:>12.0}  {digest}"
+                );
+            }
         }
     }
 }

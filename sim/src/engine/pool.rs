@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, SeqCst};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::{Duration as WallDuration, Instant as WallInstant};
 
 use models::time::Time;
 
@@ -25,6 +26,10 @@ pub(super) struct Slot<D: Domain> {
     pub(super) end: Time,
     /// Time of the first pending event after the window.
     pub(super) next: Time,
+    /// Whether to measure what the window costs.
+    pub(super) timed: bool,
+    /// What the window cost, if measured.
+    pub(super) cost: WallDuration,
     pub(super) outcome: Result<(), Stop>,
     pub(super) panic: Option<Box<dyn Any + Send>>,
 }
@@ -38,6 +43,8 @@ impl<D: Domain> Slot<D> {
             outbox,
             end: Time::ZERO,
             next: Time::ZERO,
+            timed: false,
+            cost: WallDuration::ZERO,
             outcome: Ok(()),
             panic: None,
         }
@@ -53,11 +60,13 @@ impl<D: Domain> Slot<D> {
 
     /// Runs through one window.
     fn work(&mut self) {
+        let start = self.timed.then(WallInstant::now);
         self.deliver();
         self.outcome = self
             .domain
             .run(self.end, &mut self.outbox, &mut self.budget);
         self.next = self.domain.next_time().unwrap_or(Time::FAR_FUTURE);
+        self.cost = start.map_or(WallDuration::ZERO, |start| start.elapsed());
     }
 
     /// Runs through one window; a panic is kept for the calling thread, which would otherwise wait.

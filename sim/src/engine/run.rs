@@ -17,9 +17,9 @@ use super::error::{Error, LastEvents};
 use super::pool::{Closer, Pool, Shared, Slot, get_mut};
 use super::window::{Lookahead, Windows};
 
-/// A window with fewer events than this is over before another thread has woken up.
-const WORTH_SPREADING: u64 = 24;
-/// The wall clock is read once in so many windows, and at sync points.
+/// A window that costs less nanoseconds is over before another thread has woken up.
+const WORTH_SPREADING: u64 = 20_000;
+/// The wall clock is read, and the cost of an event measured, once in so many windows.
 const WINDOWS_PER_CLOCK_READING: u64 = 64;
 
 /// Domains and the rules by which they advance.
@@ -67,6 +67,8 @@ struct State<L> {
     events: u64,
     /// Smoothed number of events of a window.
     events_per_window: u64,
+    /// Smoothed wall time of an event.
+    nanos_per_event: u64,
     rounds: u64,
 }
 
@@ -240,8 +242,19 @@ impl<L> State<L> {
             inboxes: (0..domains).map(|_| Vec::new()).collect(),
             jobs: Vec::with_capacity(domains),
             events: 0,
-            events_per_window: 0,
+            // Guesses until the first windows are over.
+            events_per_window: 1_000,
+            nanos_per_event: 1_000,
             rounds: 0,
+        }
+    }
+
+    /// Counts the events of a window and, if it was measured, its cost in nanoseconds.
+    fn account(&mut self, events: u64, cost: u64) {
+        self.events += events;
+        self.events_per_window = (3 * self.events_per_window + events) / 4;
+        if cost > 0 && events > 0 {
+            self.nanos_per_event = (3 * self.nanos_per_event + cost / events) / 4;
         }
     }
 }
@@ -335,19 +348,22 @@ impl<L: Send> Advance<'_, L> {
                 }
             }
             let left = self.limits.events.saturating_sub(state.events);
+            let timed = state.rounds.is_multiple_of(WINDOWS_PER_CLOCK_READING)
+                && matches!(pool, Pool::Shared(_));
             for job in &state.jobs {
                 let index = *job as usize;
                 pool.with(index, |slot| {
                     std::mem::swap(&mut slot.inbox, &mut state.inboxes[index]);
                     slot.end = Time(state.windows.ends[index]);
                     slot.budget.grant(left);
+                    slot.timed = timed;
                 });
             }
-            let before = state.events;
-            pool.work(&state.jobs, state.events_per_window >= WORTH_SPREADING);
+            let cost = state
+                .events_per_window
+                .saturating_mul(state.nanos_per_event);
+            pool.work(&state.jobs, cost >= WORTH_SPREADING);
             self.collect(pool)?;
-            let events = self.state.events - before;
-            self.state.events_per_window = (3 * self.state.events_per_window + events) / 4;
             self.state.rounds += 1;
             if self.state.rounds.is_multiple_of(WINDOWS_PER_CLOCK_READING) {
                 self.check_clock(pool)?;
@@ -375,11 +391,12 @@ impl<L: Send> Advance<'_, L> {
                 state.next[from] = slot.next.0;
             });
         }
-        let mut events = 0;
+        let (mut events, mut cost) = (0, 0);
         for job in &state.jobs {
             let from = *job as usize;
             pool.with(from, |slot| {
                 events += slot.budget.granted_used();
+                cost += slot.cost.as_nanos() as u64;
                 for envelope in slot.outbox.envelopes.drain(..) {
                     let to = envelope.to;
                     let (arrival, end) = (envelope.key.time, state.windows.ends[to]);
@@ -397,7 +414,7 @@ impl<L: Send> Advance<'_, L> {
                 }
             });
         }
-        state.events += events;
+        state.account(events, cost);
         if let Some((_, domain)) = failed {
             return Err(pool.with(domain, |slot| stopped(domain, slot, None)));
         }

@@ -4,6 +4,7 @@
 //! What an entity draws depends on the entity alone, so the trajectory does not depend on the
 //! partition.
 
+use std::hint::black_box;
 use std::sync::Arc;
 
 use models::event::{Agenda, Event, EventKey};
@@ -22,21 +23,25 @@ pub(crate) struct Phold {
     pub(crate) balls: u32,
     /// Mean delay of a ball beyond the lookahead.
     pub(crate) mean: Duration,
+    /// Work per event that leads to nothing, about a nanosecond each.
+    pub(crate) grain: u32,
 }
 
 /// The entities of one domain.
 pub(crate) struct Court {
     partition: Arc<[u32]>,
+    /// Place of each entity among those of its domain.
+    places: Arc<[u32]>,
     mean: Duration,
+    grain: u32,
     agenda: TimingWheel,
-    /// By entity, of all domains: a toy need not be compact.
     entities: Vec<Entity>,
     /// Changes what the next event at this time or later carries, to be found by `verify`.
     pub(crate) fault_at: Option<Time>,
 }
 
-#[derive(Clone)]
 struct Entity {
+    index: u32,
     random: u64,
     sequence: u32,
     bounces: u64,
@@ -49,33 +54,47 @@ impl Phold {
             partition: (0..entities).map(|entity| entity % domains).collect(),
             balls,
             mean: Duration::from_millis(50),
+            grain: 0,
         }
     }
 
     /// The engine at time zero.
     pub(crate) fn engine(&self) -> Result<Engine<Court>, Error> {
-        let domains = self.partition.iter().max().map_or(0, |last| last + 1) as usize;
-        let courts = (0..domains as u32).map(|domain| self.court(domain));
-        Engine::new(courts.collect(), Lookahead::uniform(domains, LOOKAHEAD))
+        let domains = self.partition.iter().max().map_or(0, |last| last + 1);
+        let mut sizes = vec![0; domains as usize];
+        let place = |domain: &u32| {
+            sizes[*domain as usize] += 1;
+            sizes[*domain as usize] - 1
+        };
+        let places: Arc<[u32]> = self.partition.iter().map(place).collect();
+        let partition: Arc<[u32]> = self.partition.clone().into();
+        let courts = (0..domains).map(|domain| self.court(domain, &partition, &places));
+        let lookahead = Lookahead::uniform(domains as usize, LOOKAHEAD);
+        Engine::new(courts.collect(), lookahead)
     }
 
     /// One domain with the first balls of its entities.
-    pub(crate) fn court(&self, domain: u32) -> Court {
-        let entities = (0..self.partition.len() as u64).map(|seed| Entity {
-            random: seed,
+    fn court(&self, domain: u32, partition: &Arc<[u32]>, places: &Arc<[u32]>) -> Court {
+        let all = 0..self.partition.len() as u32;
+        let own: Vec<_> = all
+            .filter(|entity| partition[*entity as usize] == domain)
+            .collect();
+        let entity = |index: &u32| Entity {
+            index: *index,
+            random: u64::from(*index),
             sequence: 0,
             bounces: 0,
-        });
+        };
         let mut court = Court {
-            partition: self.partition.clone().into(),
+            partition: Arc::clone(partition),
+            places: Arc::clone(places),
             mean: self.mean,
+            grain: self.grain,
             agenda: TimingWheel::new(),
-            entities: entities.collect(),
+            entities: own.iter().map(entity).collect(),
             fault_at: None,
         };
-        for entity in
-            (0..self.partition.len() as u32).filter(|e| self.partition[*e as usize] == domain)
-        {
+        for entity in own {
             for _ in 0..self.balls {
                 let event = court.throw(Time::ZERO, entity, entity);
                 court.agenda.post(event);
@@ -89,7 +108,7 @@ impl Court {
     /// The ball that `source` throws to `target`.
     fn throw(&mut self, now: Time, source: u32, target: u32) -> Event {
         let mean = self.mean.as_nanos();
-        let entity = &mut self.entities[source as usize];
+        let entity = &mut self.entities[self.places[source as usize] as usize];
         let delay = LOOKAHEAD.as_nanos() + entity.draw() % (2 * mean);
         entity.sequence += 1;
         Event {
@@ -108,11 +127,14 @@ impl Entity {
     /// SplitMix64.
     fn draw(&mut self) -> u64 {
         self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut word = self.random;
-        word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        word ^ (word >> 31)
+        mix(self.random)
     }
+}
+
+fn mix(mut word: u64) -> u64 {
+    word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    word ^ (word >> 31)
 }
 
 impl Domain for Court {
@@ -131,7 +153,10 @@ impl Domain for Court {
                 carried ^= 1;
             }
             budget.charge(&event, carried)?;
-            let entity = &mut self.entities[event.target as usize];
+            for round in 0..self.grain {
+                black_box(mix(u64::from(round)));
+            }
+            let entity = &mut self.entities[self.places[event.target as usize] as usize];
             entity.bounces += 1;
             // What an entity receives changes what it draws: an error spreads.
             entity.random ^= carried;
@@ -165,11 +190,8 @@ impl Domain for Court {
 
     fn digest(&self) -> Digest {
         let mut digest = Digest::default();
-        for (index, entity) in self.entities.iter().enumerate() {
-            // An entity of another domain has not bounced here.
-            if entity.bounces > 0 {
-                digest.add_words([index as u64, entity.bounces, entity.random, 0]);
-            }
+        for entity in &self.entities {
+            digest.add_words([entity.index.into(), entity.bounces, entity.random, 0]);
         }
         digest
     }
