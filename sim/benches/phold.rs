@@ -182,4 +182,23 @@ fn main() {
             }
         }
     }
+
+    println!("sparse: domains   ns/window  events/window");
+    for domains in [2, 8, 32, 128] {
+        let mut phold = Phold::new(domains, domains, 1);
+        phold.mean = Duration::from_millis(1_000 * u64::from(domains));
+        let mut engine = phold.engine().expect("a valid engine");
+        let until = Time::from_secs(100_000);
+        let start = Instant::now();
+        let mut windows = 0;
+        engine
+            .run(until, Duration::from_secs(1_000), |_, sync| {
+                windows = sync.windows;
+                Ok(ControlFlow::Continue(()))
+            })
+            .expect("the run succeeds");
+        let nanos = start.elapsed().as_nanos() as f64 / windows as f64;
+        let events = engine.events() as f64 / windows as f64;
+        println!("{domains:>15} {nanos:>11.0} {events:>14.2}");
+    }
 }

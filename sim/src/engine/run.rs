@@ -88,7 +88,7 @@ impl<D: Domain> Engine<D> {
         lookahead.check()?;
         let lookahead = Arc::new(lookahead);
         let limits = Limits::default();
-        let state = State::new(domains.len());
+        let state = State::new(&lookahead);
         let slot = |(index, domain)| {
             let outbox = Outbox::new(index, Arc::clone(&lookahead));
             Mutex::new(Slot::new(domain, Budget::new(limits), outbox))
@@ -234,10 +234,11 @@ impl<D: Domain> Engine<D> {
 }
 
 impl<L> State<L> {
-    fn new(domains: usize) -> Self {
+    fn new(lookahead: &Lookahead) -> Self {
+        let domains = lookahead.domains();
         Self {
             now: Time::ZERO,
-            windows: Windows::new(domains),
+            windows: Windows::new(lookahead),
             next: vec![0; domains],
             inboxes: (0..domains).map(|_| Vec::new()).collect(),
             jobs: Vec::with_capacity(domains),
