@@ -33,6 +33,8 @@ mod packet;
 mod peer;
 pub mod psk;
 mod reject;
+#[cfg(test)]
+mod tests;
 
 pub use authenticator::{AuthOutcome, Authenticator, AuthenticatorConfig, FailureCause};
 pub use keys::{Keys, SessionId};

@@ -9,7 +9,7 @@ use firmware::eap::psk::{self, FLAGS_RESERVED, Indication, LongTermKeys, Message
 use firmware::eap::{AuthOutcome, Code, MethodType, Packet, PeerOutcome, Reject};
 use serde_json::Value;
 
-use super::conversation::{End, Script};
+use super::conversation::{End, PeerEnd, Script, ServerEnd};
 use super::json::{self, expect_number, expect_octets, expect_text};
 use super::report::Report;
 
@@ -125,6 +125,17 @@ pub(super) fn drive(script: &Script) -> Result<Course, String> {
             }
         }
     }
+    check_exports(script, &course, &mut peer, &mut server)?;
+    Ok(course)
+}
+
+/// Keys exist exactly where there was success, and are those of the key hierarchy.
+fn check_exports(
+    script: &Script,
+    course: &Course,
+    peer: &mut PeerEnd,
+    server: &mut ServerEnd,
+) -> Result<(), String> {
     let exported = [peer.machine.take_keys(), server.machine.take_keys()];
     let results = [course.peer_result, course.server_result];
     let expected = script.keys().1.exported;
@@ -144,7 +155,7 @@ pub(super) fn drive(script: &Script) -> Result<Course, String> {
     {
         return Err("the server does not name the peer".into());
     }
-    Ok(course)
+    Ok(())
 }
 
 impl Course {

@@ -25,7 +25,7 @@ mod peer;
 mod reject;
 mod server;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 pub use channel::{Channel, Indication, Payload};
 pub use extension::{Extension, PeerExtension, ServerExtension};
