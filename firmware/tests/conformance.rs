@@ -70,8 +70,28 @@ fn malformed_packets() {
 }
 
 #[test]
-fn rfc5295_keys() {
-    assert_passes("vectors", "ukmf.json", 19);
+fn ukmf_keys() {
+    assert_passes("vectors", "ukmf.json", 110);
+}
+
+#[test]
+fn c1222_apdus() {
+    assert_passes("vectors-metering", "c1222_apdus.json", 85);
+}
+
+#[test]
+fn c1222_captured_frames() {
+    assert_passes("vectors-metering", "c1222_captured.json", 13);
+}
+
+#[test]
+fn c1222_exchanges_with_a_client() {
+    assert_passes("vectors-metering", "c1222_live_client.json", 9);
+}
+
+#[test]
+fn c1222_segments() {
+    assert_passes("vectors-metering", "c1222_segmentation.json", 7);
 }
 
 #[test]

@@ -4,6 +4,11 @@
 //! document is not of its format and otherwise reports one verdict per case. A document may hold
 //! sections of several formats. To add a format, add its module and a line to [`FORMATS`].
 
+mod c1222;
+mod c1222_apdus;
+mod c1222_captured;
+mod c1222_live_client;
+mod c1222_segmentation;
 mod conversation;
 mod eap_psk;
 mod eap_psk_hostap;
@@ -14,6 +19,7 @@ mod malformed_eap;
 mod report;
 mod rfc5295;
 mod rng;
+mod ukmf_keys;
 
 use std::path::{Path, PathBuf};
 
@@ -26,12 +32,17 @@ type Format = fn(&Value, &mut Report) -> Option<()>;
 
 /// Every format.
 const FORMATS: &[Format] = &[
+    c1222_apdus::run,
+    c1222_captured::run,
+    c1222_live_client::run,
+    c1222_segmentation::run,
     eap_psk::run,
     eap_psk_hostap::run,
     eap_psk_keys::run,
     eax_prime::run,
     malformed_eap::run,
     rfc5295::run,
+    ukmf_keys::run,
 ];
 
 /// Runs every vector file in `paths`, in the order of their names.
