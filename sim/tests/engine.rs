@@ -4,21 +4,22 @@ mod phold;
 
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration as WallDuration;
 
 use models::event::{Agenda, Event, EventKey};
 use models::time::{Duration, Time};
 use phold::{Court, LOOKAHEAD, Phold};
 use sim::engine::{
-    Budget, Domain, Engine, Error, Limits, Lookahead, Outbox, Outcome, Stop, Sync, TimingWheel,
-    Verdict, describe, verify,
+    Budget, Domain, Engine, Error, Limits, Lookahead, Outbox, Outcome, Stop, SyncPoint,
+    TimingWheel, Verdict, describe, verify,
 };
 
 const UNTIL: Time = Time::from_secs(2);
 const SYNC_EVERY: Duration = Duration::from_millis(300);
 
 /// Runs to the end and returns what was known there.
-fn finish<D: Domain>(engine: &mut Engine<D>, until: Time, sync_every: Duration) -> Sync {
+fn finish<D: Domain>(engine: &mut Engine<D>, until: Time, sync_every: Duration) -> SyncPoint {
     let outcome = engine
         .run(until, sync_every, |_, _| Ok(ControlFlow::Continue(())))
         .expect("the run succeeds");
@@ -36,8 +37,13 @@ fn fail<D: Domain>(engine: &mut Engine<D>) -> Error {
 }
 
 fn phold(entities: u32, domains: u32, threads: usize) -> Engine<Court> {
-    let engine = Phold::new(entities, domains, 4).engine();
-    engine.expect("a valid engine").with_threads(threads)
+    let mut phold = Phold::new(entities, domains, 4);
+    if threads > 1 {
+        // Otherwise the windows would cost too little to be spread over threads.
+        phold.grain = 1_000;
+    }
+    let engine = phold.engine().expect("a valid engine");
+    engine.with_threads(threads)
 }
 
 #[test]
@@ -57,7 +63,8 @@ fn digest_is_the_same_for_any_partition() {
     blocks.partition = (0..60).map(|entity| entity / 15).collect();
     let mut lopsided = Phold::new(60, 1, 4);
     lopsided.partition = (0..60).map(|entity| u32::from(entity == 41)).collect();
-    for phold in [Phold::new(60, 2, 4), Phold::new(60, 7, 4), blocks, lopsided] {
+    for mut phold in [Phold::new(60, 2, 4), Phold::new(60, 7, 4), blocks, lopsided] {
+        phold.grain = 1_000;
         for threads in [1, 3] {
             let engine = phold.engine().expect("a valid engine");
             let sync = finish(&mut engine.with_threads(threads), UNTIL, SYNC_EVERY);
@@ -315,6 +322,18 @@ fn a_panic_reaches_the_caller_whoever_runs_the_domain() {
 }
 
 #[test]
+fn two_threads_run_two_domains_at_once() {
+    let (to_right, from_left) = channel();
+    let (to_left, from_right) = channel();
+    let mut domains = vec![Script::new(&[at(5, 0)]), Script::new(&[at(5, 0)])];
+    domains[0].rendezvous = Some((to_right, from_right));
+    domains[1].rendezvous = Some((to_left, from_left));
+    let engine = Engine::new(domains, Lookahead::none(2)).expect("valid");
+    let sync = finish(&mut engine.with_threads(2), UNTIL, Duration::from_secs(2));
+    assert_eq!((sync.events, sync.windows), (2, 1));
+}
+
+#[test]
 fn verify_confirms_identical_runs() {
     let make = |threads| Ok(phold(60, 5, threads));
     let verdict = verify(make, [1, 4], UNTIL, SYNC_EVERY).expect("both runs succeed");
@@ -381,6 +400,8 @@ struct Script {
     repeat_at: Option<Time>,
     panics_at: Option<Time>,
     lazy: bool,
+    /// Whom to tell that this domain runs, and where to hear that the other does.
+    rendezvous: Option<(Sender<()>, Receiver<()>)>,
 }
 
 impl Script {
@@ -394,6 +415,7 @@ impl Script {
             repeat_at: None,
             panics_at: None,
             lazy: false,
+            rendezvous: None,
         }
     }
 }
@@ -404,6 +426,11 @@ impl Domain for Script {
     fn run(&mut self, end: Time, outbox: &mut Outbox<()>, budget: &mut Budget) -> Result<(), Stop> {
         if self.lazy {
             return Ok(());
+        }
+        if let Some((to, from)) = &self.rendezvous {
+            to.send(()).expect("the other domain is there");
+            from.recv_timeout(WallDuration::from_secs(60))
+                .expect("the other domain runs at the same time");
         }
         while let Some(event) = self.agenda.pop_before(end) {
             budget.charge(&event, 0)?;

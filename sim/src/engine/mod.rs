@@ -31,6 +31,6 @@ pub use digest::Digest;
 pub use domain::{Domain, Outbox, Stop, describe};
 pub use error::{Error, LastEvents};
 pub use queue::TimingWheel;
-pub use run::{Engine, Outcome, Sync};
+pub use run::{Engine, Outcome, SyncPoint, SyncResult};
 pub use trace::{TracedEvent, Verdict, verify};
 pub use window::Lookahead;

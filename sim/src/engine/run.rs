@@ -36,7 +36,7 @@ pub struct Engine<D: Domain> {
 
 /// What is known of a run at a sync point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sync {
+pub struct SyncPoint {
     /// The time that all domains have reached: everything before has happened, nothing else.
     pub time: Time,
     /// Number of events so far.
@@ -47,13 +47,16 @@ pub struct Sync {
     pub digest: Digest,
 }
 
+/// What the callback at a sync point answers: go on, end the run, or the cause of a failure.
+pub type SyncResult = Result<ControlFlow<()>, Box<dyn StdError + Send + Sync>>;
+
 /// How a run ended without error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// At the end that was asked for.
-    Finished(Sync),
+    Finished(SyncPoint),
     /// At a sync point whose callback asked for it.
-    Interrupted(Sync),
+    Interrupted(SyncPoint),
 }
 
 /// What the calling thread keeps about the domains between windows.
@@ -142,10 +145,7 @@ impl<D: Domain> Engine<D> {
         mut on_sync: F,
     ) -> Result<Outcome, Error>
     where
-        F: FnMut(
-            &mut [&mut D],
-            &Sync,
-        ) -> Result<ControlFlow<()>, Box<dyn StdError + Send + std::marker::Sync>>,
+        F: FnMut(&mut [&mut D], &SyncPoint) -> SyncResult,
     {
         if sync_every == Duration::ZERO {
             return Err(Error::ZeroSync);
@@ -278,10 +278,7 @@ impl<L: Send> Advance<'_, L> {
     ) -> Result<Outcome, Error>
     where
         D: Domain<Letter = L>,
-        F: FnMut(
-            &mut [&mut D],
-            &Sync,
-        ) -> Result<ControlFlow<()>, Box<dyn StdError + Send + std::marker::Sync>>,
+        F: FnMut(&mut [&mut D], &SyncPoint) -> SyncResult,
     {
         self.look_ahead(&mut pool);
         loop {
@@ -311,9 +308,9 @@ impl<L: Send> Advance<'_, L> {
         }
     }
 
-    fn sync<D: Domain<Letter = L>>(&self, slots: &[&mut Slot<D>]) -> Sync {
+    fn sync<D: Domain<Letter = L>>(&self, slots: &[&mut Slot<D>]) -> SyncPoint {
         let digest = |slot: &&mut Slot<D>| slot.budget.digest() + slot.domain.digest();
-        Sync {
+        SyncPoint {
             time: self.state.now,
             events: self.state.events,
             windows: self.state.rounds,
@@ -377,33 +374,55 @@ impl<L: Send> Advance<'_, L> {
         let state = &mut *self.state;
         let mut failed: Option<(Time, usize)> = None;
         let mut latest = (Time::ZERO, 0);
-        let mut late = None;
+        let (mut events, mut cost) = (0, 0);
         for job in &state.jobs {
-            let from = *job as usize;
-            pool.with(from, |slot| {
+            let index = *job as usize;
+            pool.with(index, |slot| {
                 if let Some(panic) = slot.panic.take() {
                     resume_unwind(panic);
                 }
                 let instant = slot.budget.instant();
-                if slot.outcome.is_err() && failed.is_none_or(|first| (instant, from) < first) {
-                    failed = Some((instant, from));
+                if slot.outcome.is_err() && failed.is_none_or(|first| (instant, index) < first) {
+                    failed = Some((instant, index));
                 }
-                latest = latest.max((instant, from));
-                state.next[from] = slot.next.0;
+                latest = latest.max((instant, index));
+                events += slot.budget.granted_used();
+                cost += slot.cost.as_nanos() as u64;
+                state.next[index] = slot.next.0;
             });
         }
-        let (mut events, mut cost) = (0, 0);
+        state.account(events, cost);
+        if let Some((_, domain)) = failed {
+            return Err(pool.with(domain, |slot| stopped(domain, slot, None)));
+        }
+        if state.events > self.limits.events {
+            let stop = Stop::Events(self.limits.events);
+            return Err(pool.with(latest.1, |slot| stopped(latest.1, slot, Some(stop))));
+        }
+        let behind = |job: &&u32| state.next[**job as usize] < state.windows.ends[**job as usize];
+        if let Some(job) = state.jobs.iter().find(behind) {
+            let domain = *job as usize;
+            return Err(pool.with(domain, |slot| Error::Stuck {
+                domain,
+                end: slot.end,
+                left: slot.next,
+                last: last_events(slot),
+            }));
+        }
+        self.route(pool)
+    }
+
+    /// Puts the letters of this window into the inboxes of their receivers.
+    fn route<D: Domain<Letter = L>>(&mut self, pool: &mut Pool<'_, D>) -> Result<(), Error> {
+        let state = &mut *self.state;
         for job in &state.jobs {
             let from = *job as usize;
             pool.with(from, |slot| {
-                events += slot.budget.granted_used();
-                cost += slot.cost.as_nanos() as u64;
                 for envelope in slot.outbox.envelopes.drain(..) {
                     let to = envelope.to;
-                    let (arrival, end) = (envelope.key.time, state.windows.ends[to]);
-                    if arrival.0 < end && late.is_none() {
-                        let end = Time(end);
-                        late = Some(Error::LateLetter {
+                    let (arrival, end) = (envelope.key.time, Time(state.windows.ends[to]));
+                    if arrival < end {
+                        return Err(Error::LateLetter {
                             from,
                             to,
                             arrival,
@@ -413,29 +432,10 @@ impl<L: Send> Advance<'_, L> {
                     state.next[to] = state.next[to].min(arrival.0);
                     state.inboxes[to].push(envelope);
                 }
-            });
+                Ok(())
+            })?;
         }
-        state.account(events, cost);
-        if let Some((_, domain)) = failed {
-            return Err(pool.with(domain, |slot| stopped(domain, slot, None)));
-        }
-        if let Some(late) = late {
-            return Err(late);
-        }
-        if state.events > self.limits.events {
-            let stop = Stop::Events(self.limits.events);
-            return Err(pool.with(latest.1, |slot| stopped(latest.1, slot, Some(stop))));
-        }
-        let behind = |job: &&u32| state.next[**job as usize] < state.windows.ends[**job as usize];
-        state.jobs.iter().find(behind).map_or(Ok(()), |job| {
-            let domain = *job as usize;
-            Err(pool.with(domain, |slot| Error::Stuck {
-                domain,
-                end: slot.end,
-                left: slot.next,
-                last: last_events(slot),
-            }))
-        })
+        Ok(())
     }
 
     fn check_clock<D: Domain<Letter = L>>(&self, pool: &mut Pool<'_, D>) -> Result<(), Error> {

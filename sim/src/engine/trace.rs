@@ -10,7 +10,7 @@ use models::time::{Duration, Time};
 use super::digest::Digest;
 use super::domain::Domain;
 use super::error::Error;
-use super::run::{Engine, Sync};
+use super::run::{Engine, SyncPoint};
 
 /// Whether two runs have the same trajectory.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,7 +75,7 @@ pub fn verify<D: Domain>(
         syncs(&mut make(threads[0])?, until, sync_every)?,
         syncs(&mut make(threads[1])?, until, sync_every)?,
     ];
-    let same = |(left, right): (&Sync, &Sync)| left.digest == right.digest;
+    let same = |(left, right): (&SyncPoint, &SyncPoint)| left.digest == right.digest;
     let Some(at) = left.iter().zip(&right).position(|pair| !same(pair)) else {
         let (digest, events) = left
             .last()
@@ -120,7 +120,7 @@ fn syncs<D: Domain>(
     engine: &mut Engine<D>,
     until: Time,
     sync_every: Duration,
-) -> Result<Vec<Sync>, Error> {
+) -> Result<Vec<SyncPoint>, Error> {
     let mut syncs = Vec::new();
     engine.run(until, sync_every, |_, sync| {
         syncs.push(*sync);
