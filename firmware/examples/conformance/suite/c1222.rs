@@ -79,6 +79,7 @@ fn expect_title(object: &Value, key: &str, computed: Option<ApTitle<'_>>) -> Res
 /// Key id and IV that a case names, for APDUs that do not carry them.
 pub(super) fn session(case: &Value, key_id: &str, iv: &str) -> Result<Authentication, String> {
     let Some(id) = present(case, key_id)? else {
+        expect_optional(case, iv, None)?;
         return Ok(Authentication {
             key_id: None,
             iv: [0; 4],

@@ -186,6 +186,7 @@ fn check_damaged(document: &Value, apdus: &[Value], case: &Value) -> Result<(), 
     {
         return Err("key_for_key_id: other than the keys of the file".into());
     }
+    check_damage(case, apdus, &octets)?;
     let parsed = Apdu::parse(&octets);
     // The damaged APDU may be addressed to somebody else: the MAC has to notice, not the address.
     let titles = parsed.as_ref().ok().map(|apdu| {
@@ -235,6 +236,30 @@ fn check_damaged(document: &Value, apdus: &[Value], case: &Value) -> Result<(), 
         other => return Err(format!("expect: unknown reaction {other}")),
     };
     outcome.map_err(|got| format!("expect: {expected}, got {got}"))
+}
+
+/// The octets are those of a listed APDU but for the damage that the case describes.
+fn check_damage(case: &Value, apdus: &[Value], octets: &[u8]) -> Result<(), String> {
+    let mutation = json::text(case, "mutation")?;
+    let expected = json::text(case, "expect")?;
+    let repeats = expected.starts_with("first copy") || expected.starts_with("rejected by");
+    let derives = |original: &[u8]| match mutation {
+        "truncated-apdu" => original.len() > octets.len() && original.starts_with(octets),
+        "trailing-byte" => octets.len() == original.len() + 1 && octets.starts_with(original),
+        _ => {
+            let differences = octets.iter().zip(original).filter(|(a, b)| a != b).count();
+            octets.len() == original.len() && differences == usize::from(!repeats)
+        }
+    };
+    let originals = apdus
+        .iter()
+        .filter_map(|listed| json::octets(listed, "apdu").ok());
+    for original in originals {
+        if derives(&original) {
+            return Ok(());
+        }
+    }
+    Err("apdu: not a listed APDU with the named damage".into())
 }
 
 fn accepted(result: Result<usize, Reject>) -> Result<(), String> {
