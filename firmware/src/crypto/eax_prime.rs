@@ -9,7 +9,9 @@
 //! (Minematsu, Lucks, Morita, Iwata, FSE 2013). [`Rule::RejectShortCleartext`] keeps callers out
 //! of that domain; a conformant C12.22 message never enters it.
 
-use super::{AesKey, Work, equal};
+use super::cmac::cbc_mac;
+use super::eax::apply_keystream;
+use super::{AesKey, BlockMode, Work, equal};
 
 /// Octets of an EAX′ tag.
 pub const MAC_LEN: usize = 4;
@@ -66,9 +68,12 @@ impl EaxPrimeKey {
         work: &mut Work,
     ) -> Result<[u8; MAC_LEN], Failure> {
         check(cleartext, rule)?;
-        let n = self.mac(&self.d, cleartext, work);
-        self.apply_keystream(&n, buffer, work);
-        Ok(self.tag(&n, buffer, work))
+        let seal = Seal {
+            subkeys: self.subkeys(),
+            cleartext,
+            buffer,
+        };
+        Ok(self.aes.run(seal, work))
     }
 
     /// Verifies `tag`, then decrypts `buffer` in place; `buffer` is untouched on failure.
@@ -81,69 +86,19 @@ impl EaxPrimeKey {
         work: &mut Work,
     ) -> Result<(), Failure> {
         check(cleartext, rule)?;
-        let n = self.mac(&self.d, cleartext, work);
-        if !equal(&self.tag(&n, buffer, work), tag) {
-            return Err(Failure::Mac);
-        }
-        self.apply_keystream(&n, buffer, work);
-        Ok(())
+        let open = Open {
+            subkeys: self.subkeys(),
+            cleartext,
+            buffer,
+            tag,
+        };
+        self.aes.run(open, work)
     }
 
-    fn tag(&self, n: &[u8; 16], ciphertext: &[u8], work: &mut Work) -> [u8; MAC_LEN] {
-        let mut tag = *n;
-        if !ciphertext.is_empty() {
-            xor(&mut tag, &self.mac(&self.q, &[ciphertext], work));
-        }
-        [tag[12], tag[13], tag[14], tag[15]]
-    }
-
-    /// The CBC-MAC of the concatenation of `parts`, chained from `start`.
-    fn mac(&self, start: &[u8; 16], parts: &[&[u8]], work: &mut Work) -> [u8; 16] {
-        let mut state = *start;
-        let mut pending = [0; 16];
-        let mut filled = 0;
-        for part in parts {
-            let mut part = *part;
-            while !part.is_empty() {
-                // A full block is absorbed only when more follows: the last one is special.
-                if filled == 16 {
-                    self.absorb(&mut state, &pending, work);
-                    filled = 0;
-                }
-                let taken = part.len().min(16 - filled);
-                pending[filled..filled + taken].copy_from_slice(&part[..taken]);
-                filled += taken;
-                part = &part[taken..];
-            }
-        }
-        if filled == 16 {
-            xor(&mut pending, &self.d);
-        } else {
-            pending[filled] = 0x80;
-            pending[filled + 1..].fill(0);
-            xor(&mut pending, &self.q);
-        }
-        self.absorb(&mut state, &pending, work);
-        state
-    }
-
-    fn absorb(&self, state: &mut [u8; 16], block: &[u8; 16], work: &mut Work) {
-        xor(state, block);
-        self.aes.encrypt(state, work);
-    }
-
-    fn apply_keystream(&self, n: &[u8; 16], buffer: &mut [u8], work: &mut Work) {
-        let mut start = *n;
-        start[12] &= 0x7F;
-        start[14] &= 0x7F;
-        let mut counter = u128::from_be_bytes(start);
-        for chunk in buffer.chunks_mut(16) {
-            let mut block = counter.to_be_bytes();
-            self.aes.encrypt(&mut block, work);
-            for (octet, key) in chunk.iter_mut().zip(block) {
-                *octet ^= key;
-            }
-            counter = counter.wrapping_add(1);
+    const fn subkeys(&self) -> Subkeys {
+        Subkeys {
+            d: u128::from_be_bytes(self.d),
+            q: u128::from_be_bytes(self.q),
         }
     }
 }
@@ -160,6 +115,90 @@ impl Drop for EaxPrimeKey {
         self.d.zeroize();
         self.q.zeroize();
     }
+}
+
+/// D and Q, to be added to blocks.
+#[derive(Clone, Copy)]
+struct Subkeys {
+    d: u128,
+    q: u128,
+}
+
+impl Subkeys {
+    #[inline(always)]
+    fn tag(
+        self,
+        n: &[u8; 16],
+        ciphertext: &[u8],
+        encrypt: &mut impl FnMut(&mut [u8; 16]),
+    ) -> [u8; MAC_LEN] {
+        let c = if ciphertext.is_empty() {
+            [0; 16]
+        } else {
+            self.mac(self.q, &[ciphertext], encrypt)
+        };
+        core::array::from_fn(|at| n[12 + at] ^ c[12 + at])
+    }
+
+    /// The CBC-MAC of the concatenation of `parts`, chained from `start`.
+    #[inline(always)]
+    fn mac(
+        self,
+        start: u128,
+        parts: &[&[u8]],
+        encrypt: &mut impl FnMut(&mut [u8; 16]),
+    ) -> [u8; 16] {
+        cbc_mac(start, [self.d, self.q], parts, encrypt).to_be_bytes()
+    }
+}
+
+struct Seal<'a> {
+    subkeys: Subkeys,
+    cleartext: &'a [&'a [u8]],
+    buffer: &'a mut [u8],
+}
+
+impl BlockMode for Seal<'_> {
+    type Output = [u8; MAC_LEN];
+
+    #[inline(always)]
+    fn run(self, mut encrypt: impl FnMut(&mut [u8; 16])) -> [u8; MAC_LEN] {
+        let n = self
+            .subkeys
+            .mac(self.subkeys.d, self.cleartext, &mut encrypt);
+        apply_keystream(&counter_start(n), self.buffer, &mut encrypt);
+        self.subkeys.tag(&n, self.buffer, &mut encrypt)
+    }
+}
+
+struct Open<'a> {
+    subkeys: Subkeys,
+    cleartext: &'a [&'a [u8]],
+    buffer: &'a mut [u8],
+    tag: &'a [u8; MAC_LEN],
+}
+
+impl BlockMode for Open<'_> {
+    type Output = Result<(), Failure>;
+
+    #[inline(always)]
+    fn run(self, mut encrypt: impl FnMut(&mut [u8; 16])) -> Self::Output {
+        let n = self
+            .subkeys
+            .mac(self.subkeys.d, self.cleartext, &mut encrypt);
+        if !equal(&self.subkeys.tag(&n, self.buffer, &mut encrypt), self.tag) {
+            return Err(Failure::Mac);
+        }
+        apply_keystream(&counter_start(n), self.buffer, &mut encrypt);
+        Ok(())
+    }
+}
+
+/// The first counter block: two bits are cleared, so that 2^15 blocks pass without a carry.
+const fn counter_start(mut n: [u8; 16]) -> [u8; 16] {
+    n[12] &= 0x7F;
+    n[14] &= 0x7F;
+    n
 }
 
 fn check(cleartext: &[&[u8]], rule: Rule) -> Result<(), Failure> {
@@ -180,10 +219,4 @@ fn double(block: &[u8; 16]) -> [u8; 16] {
     let value = u128::from_le_bytes(*block);
     let carry = if value >> 127 == 1 { 0x87 } else { 0 };
     ((value << 1) ^ carry).to_le_bytes()
-}
-
-fn xor(target: &mut [u8; 16], source: &[u8; 16]) {
-    for (t, s) in target.iter_mut().zip(source) {
-        *t ^= s;
-    }
 }

@@ -5,7 +5,9 @@
 //! schedule once, when they are made; secrets zeroise on drop, never print and compare in
 //! constant time.
 //!
-//! AES, CMAC, EAX, HMAC and the hashes come from the RustCrypto crates; [`eax_prime`] is ours.
+//! The AES block, HMAC and the hashes come from the RustCrypto crates. The modes CMAC, EAX and
+//! [`eax_prime`] are written here on one block function, which expands a key once per message and
+//! counts every block; tests compare CMAC and EAX with those of RustCrypto.
 
 mod aes_block;
 mod cmac;
@@ -21,6 +23,7 @@ mod tests;
 mod work;
 
 pub use aes_block::AesKey;
+pub(crate) use aes_block::BlockMode;
 pub use cmac::CmacKey;
 pub use eax::{EaxKey, TagMismatch};
 pub use kdf::kdf;

@@ -1,6 +1,6 @@
 //! The EAP-PSK key hierarchy (RFC 4764 §3.1, §3.2, §4.1).
 
-use crate::crypto::{AesKey, CmacKey, EaxKey, Secret, Work};
+use crate::crypto::{AesKey, BlockMode, CmacKey, EaxKey, Secret, Work};
 use crate::eap::{Keys, MethodType, SessionId};
 
 /// The keys that a peer and a server store for each other (RFC 4764 §3.1).
@@ -95,12 +95,25 @@ fn modified_counter_mode<'a>(
     outputs: impl IntoIterator<Item = &'a mut [u8; 16]>,
     work: &mut Work,
 ) {
-    let key = AesKey::new(key, work);
-    let mut intermediate = Secret::new(*input);
-    key.encrypt(intermediate.expose_mut(), work);
-    for (output, counter) in outputs.into_iter().zip(1..=9) {
-        *output = *intermediate.expose();
-        output[15] ^= counter;
-        key.encrypt(output, work);
+    let mode = ModifiedCounter { input, outputs };
+    AesKey::new(key, work).run(mode, work);
+}
+
+struct ModifiedCounter<'a, O> {
+    input: &'a [u8; 16],
+    outputs: O,
+}
+
+impl<'a, O: IntoIterator<Item = &'a mut [u8; 16]>> BlockMode for ModifiedCounter<'_, O> {
+    type Output = ();
+
+    fn run(self, mut encrypt: impl FnMut(&mut [u8; 16])) {
+        let mut intermediate = Secret::new(*self.input);
+        encrypt(intermediate.expose_mut());
+        for (output, counter) in self.outputs.into_iter().zip(1..=9) {
+            *output = *intermediate.expose();
+            output[15] ^= counter;
+            encrypt(output);
+        }
     }
 }
