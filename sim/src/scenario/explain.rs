@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use reports::summary::metrics;
+
 use super::Scenario;
 use super::field::{Field, Shown};
 use super::suggest::closest;
@@ -120,12 +122,15 @@ enum Found {
 /// Explains what `path`, such as `cohorts.power_on` or `media.Wan.loss`, stands for.
 ///
 /// An empty path explains the scenario as a whole. Indices and names of map entries may be
-/// given but do not matter.
+/// given but do not matter. The path `metrics` lists what expectations may refer to.
 ///
 /// # Errors
 ///
 /// If there is nothing at the path: a message with a suggestion.
 pub fn explain(path: &str) -> Result<String, String> {
+    if path == "metrics" {
+        return Ok(list_of_metrics());
+    }
     let mut shape = Scenario::shape();
     let mut found = None;
     let mut before = String::new();
@@ -175,6 +180,14 @@ pub fn explain(path: &str) -> Result<String, String> {
     }
     push_parts(&mut text, shape.element(), found.is_none());
     Ok(text)
+}
+
+fn list_of_metrics() -> String {
+    let mut text = String::new();
+    for metric in metrics() {
+        let _ = writeln!(text, "{:<44} {}", metric.path, metric.doc);
+    }
+    text
 }
 
 fn step_into(shape: &Shape, name: &str) -> Option<Found> {

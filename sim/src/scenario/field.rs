@@ -10,7 +10,7 @@ use super::decode::Decoder;
 use super::diagnostic::{Diagnostic, Fault, Span};
 use super::explain::Shape;
 use super::lex;
-use super::units::{Bytes, Civil, Drift, Energy, Frequency, Quantity, Rate, Ratio};
+use super::units::{Bytes, Civil, Drift, Frequency, Quantity, Rate, Ratio};
 
 /// A type that a field of a scenario can have.
 pub trait Field: Sized {
@@ -200,7 +200,6 @@ quantity_field!(
     Rate: Rate(1),
     Bytes: Bytes(1),
     Drift: Drift(0),
-    Energy: Energy(0),
     Frequency: Frequency(1),
     Civil: Civil(0),
 );

@@ -20,6 +20,7 @@ pub mod field;
 mod identity;
 mod lex;
 mod load;
+mod lower;
 pub mod mcu;
 mod parse;
 mod patch;

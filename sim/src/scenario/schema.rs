@@ -9,10 +9,10 @@ use std::collections::BTreeMap;
 use firmware::Duration;
 
 use super::record::{choice, record, settings};
-use super::units::{Bytes, Civil, Drift, Energy, Rate, Ratio};
+use super::units::{Bytes, Civil, Drift, Rate, Ratio};
 
 pub use super::dist::Dist;
-pub use super::mcu::{Mcu, McuCosts};
+pub use super::mcu::Mcu;
 
 record! {
     /// A whole experiment: who takes part, what happens and what is expected.
@@ -97,8 +97,6 @@ choice! {
             down: Rate = Rate(100_000_000),
             /// Octets that wait in each direction before the tail is dropped.
             queue: Bytes = Bytes(64 << 10),
-            /// Largest IP datagram.
-            mtu: Bytes = Bytes(1_500),
         },
         /// Wide-area access such as DSL or a cellular modem.
         Wan {
@@ -116,69 +114,7 @@ choice! {
             down: Rate = Rate(10_000_000),
             /// Octets that wait in each direction before the tail is dropped.
             queue: Bytes = Bytes(64 << 10),
-            /// Largest IP datagram.
-            mtu: Bytes = Bytes(1_500),
         },
-    }
-}
-
-/// The parameters of a link, whatever its medium.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Link<'a> {
-    /// One-way latency beyond serialisation, queueing and jitter.
-    pub latency: &'a Dist<Duration>,
-    /// Additional delay of every datagram.
-    pub jitter: Option<&'a Dist<Duration>>,
-    /// Share of datagrams that are lost.
-    pub loss: Ratio,
-    /// Data rate from the meter.
-    pub up: Rate,
-    /// Data rate to the meter.
-    pub down: Rate,
-    /// Octets that wait in each direction before the tail is dropped.
-    pub queue: Bytes,
-    /// Largest IP datagram.
-    pub mtu: Bytes,
-}
-
-impl Medium {
-    /// The parameters of a link of this medium.
-    pub fn link(&self) -> Link<'_> {
-        match self {
-            Self::Ethernet {
-                latency,
-                loss,
-                up,
-                down,
-                queue,
-                mtu,
-            } => Link {
-                latency,
-                jitter: None,
-                loss: *loss,
-                up: *up,
-                down: *down,
-                queue: *queue,
-                mtu: *mtu,
-            },
-            Self::Wan {
-                latency,
-                jitter,
-                loss,
-                up,
-                down,
-                queue,
-                mtu,
-            } => Link {
-                latency,
-                jitter: Some(jitter),
-                loss: *loss,
-                up: *up,
-                down: *down,
-                queue: *queue,
-                mtu: *mtu,
-            },
-        }
     }
 }
 
@@ -385,14 +321,14 @@ settings! {
     pub struct Load {
         /// Which shape applies.
         season: Season = Season::FromCalendar,
-        /// Mean daily energy for heating or cooling on top of the shape.
-        hvac_per_day: Energy = Energy(8_000),
         /// Spread between premises: sigma of a lognormal factor of mean 1.
         house_sigma: f64 = 0.5,
         /// Spread between days of a premise: sigma of a lognormal factor of mean 1.
         day_sigma: f64 = 0.15,
+        /// Correlation of a day's level with that of the day before, 0 to 1.
+        day_correlation: f64 = 0.6,
         /// Coefficient of variation of an interval about its mean.
-        noise_cv: f64 = 0.9,
+        noise_cv: f64 = 1.0,
     }
 }
 

@@ -55,7 +55,7 @@ fn defaults_fill_a_short_scenario() {
     assert_eq!(scenario.duration, Duration::from_secs(7_200));
     assert_eq!(scenario.cohorts[0].count, 10);
     assert_eq!(scenario.cohorts[0].mcu, Mcu::CortexM4);
-    assert_eq!(scenario.media["lan"].link().loss, Ratio::percent(1));
+    assert_eq!(scenario.media["lan"].profile("lan").up.loss_ppb, 10_000_000);
     assert_eq!(scenario.keys, schema::Keys::default());
     assert_eq!(scenario.start.to_string(), "2026-01-15T00:00:00Z");
     assert!(loaded.warnings.is_empty());
@@ -66,13 +66,13 @@ fn the_expanded_scenario_reads_back_to_the_same_value() {
     let scenario = small(&[
         "keys.reauthenticate=Every(\"30min\", \"5%\")",
         "cohorts.homes.mcu=Custom(clock: \"8MHz\", aes_block_cycles: 2112, \
-         sha1_block_cycles: 1, sha256_block_cycles: 2, byte_cycles: 3)",
+         sha1_block_cycles: 1, sha256_block_cycles: 2, octet_cycles: 3)",
         "cohorts[0].power_on=LogNormal(\"0s\", \"5s\", 0.25)",
         "cohorts[0].clock_drift=Normal(mean: \"-3ppm\", sd: \"1.5ppm\")",
         "pana.ping=\"1h\"",
         "timeline=[(at: \"1h\", action: PowerOff(\"homes\", \"50%\"))]",
         "taps=[(name: \"t\", medium: Some(\"lan\"))]",
-        "expect=[AtLeast(\"meters.joined_ratio\", \"99.9%\"), Between(\"run.events\", 1, 1e12)]",
+        "expect=[AtLeast(\"meters.joined_ratio\", \"99.9%\"), Between(\"meters.joined\", 1, 1e12)]",
         "description=\"quotes \\\" and \\\\ and \\u{e9}\"",
     ])
     .unwrap()
@@ -257,8 +257,11 @@ fn overrides_take_words_texts_and_ron() {
         scenario.cohorts[0].clock_drift,
         dist::Dist::fixed(Drift(5_000))
     );
-    assert_eq!(scenario.media["lan"].link().loss.ppb(), 5_000_000);
-    assert_eq!(scenario.media["lan"].link().queue.0, 128 << 10);
+    assert_eq!(scenario.media["lan"].profile("lan").up.loss_ppb, 5_000_000);
+    assert_eq!(
+        scenario.media["lan"].profile("lan").up.queue_octets,
+        128 << 10
+    );
     assert_eq!(scenario.traffic.report.security, Security::Clear);
     assert!(scenario.pana.stateless);
     assert_eq!(scenario.description, "two words");
@@ -270,11 +273,8 @@ fn a_bare_variant_takes_fields_from_overrides() {
     let text = SMALL.replace("Ethernet(loss: \"1%\")", "Wan");
     let overrides = ["media.lan.jitter=Fixed(\"2ms\")".to_owned()];
     let scenario = load_text("x.ron", &text, &overrides).unwrap().scenario;
-    let link = scenario.media["lan"].link();
-    assert_eq!(
-        link.jitter,
-        Some(&dist::Dist::fixed(Duration::from_millis(2)))
-    );
+    let profile = scenario.media["lan"].profile("lan");
+    assert_eq!(profile.up.jitter, models::dist::Dist::Fixed(2_000_000));
 }
 
 #[test]
@@ -293,8 +293,8 @@ fn a_scenario_inherits_from_its_base() {
     assert_eq!(scenario.duration, Duration::from_secs(7_200));
     assert_eq!(scenario.keys.overlap, Duration::from_secs(60));
     assert_eq!(scenario.keys.grace, Duration::from_secs(1));
-    assert_eq!(scenario.media["lan"].link().loss, Ratio::percent(1));
-    assert_eq!(scenario.media["lan"].link().up.0, 1_000_000);
+    assert_eq!(scenario.media["lan"].profile("lan").up.loss_ppb, 10_000_000);
+    assert_eq!(scenario.media["lan"].profile("lan").up.rate_bps, 1_000_000);
     assert_eq!(scenario.cohorts.len(), 1);
     assert_eq!(scenario.cohorts[0].name, "b");
     assert_eq!(loaded.files.len(), 3);

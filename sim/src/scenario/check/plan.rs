@@ -177,7 +177,7 @@ fn check_expectation(expectation: &Expectation, path: &str, judge: &mut Judge<'_
         let message = format!("there is no metric {metric:?}");
         let hint = match closest(metric, known.iter().copied()) {
             Some(meant) => format!("did you mean {meant:?}?"),
-            None => "`meterstorm explain expect` tells where to find them".to_owned(),
+            None => "`meterstorm explain metrics` lists them".to_owned(),
         };
         let diagnostic = Diagnostic::error(Fault::UnknownMetric, judge.at(&metric_path), message);
         judge.report.push(diagnostic.with_hint(hint));

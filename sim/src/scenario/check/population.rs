@@ -6,7 +6,7 @@ use super::super::dist::Dist;
 use super::super::identity;
 use super::super::mcu::Mcu;
 use super::super::schema::{Cohort, Medium, Scenario};
-use super::super::units::{Rate, Ratio};
+use super::super::units::{Bytes, Rate, Ratio};
 use super::Judge;
 
 /// Meters of one cohort.
@@ -133,51 +133,59 @@ fn check_identities(scenario: &Scenario, judge: &mut Judge<'_>) {
 }
 
 fn check_medium(medium: &Medium, path: &str, judge: &mut Judge<'_>) {
-    let link = medium.link();
-    let latency = format!("{path}.latency");
-    judge.dist(link.latency, &latency);
-    match link.latency {
+    let (latency, jitter, loss, up, down, queue) = match medium {
+        Medium::Ethernet {
+            latency,
+            loss,
+            up,
+            down,
+            queue,
+        } => (latency, None, loss, up, down, queue),
+        Medium::Wan {
+            latency,
+            jitter,
+            loss,
+            up,
+            down,
+            queue,
+        } => (latency, Some(jitter), loss, up, down, queue),
+    };
+    let latency_path = format!("{path}.latency");
+    judge.dist(latency, &latency_path);
+    match latency {
         Dist::Normal { .. } => {
             judge.range(
                 true,
-                &latency,
+                &latency_path,
                 "a latency needs a smallest value above zero, which a normal distribution lacks",
             );
         }
         dist => {
             judge.range(
                 dist.min() == Some(Duration::ZERO),
-                &latency,
+                &latency_path,
                 "the smallest latency must be above zero, or no two nodes could be simulated apart",
             );
         }
     }
-    if let Some(jitter) = link.jitter {
+    if let Some(jitter) = jitter {
         judge.dist(jitter, &format!("{path}.jitter"));
     }
     judge.range(
-        link.loss == Ratio::ONE,
+        *loss == Ratio::ONE,
         &format!("{path}.loss"),
         "a link that loses everything connects nobody",
     );
-    for (name, rate) in [("up", link.up), ("down", link.down)] {
-        let path = format!("{path}.{name}");
+    for (name, rate) in [("up", up), ("down", down)] {
         judge.range(
-            rate == Rate(0),
-            &path,
+            *rate == Rate(0),
+            &format!("{path}.{name}"),
             "a link needs a data rate above zero",
         );
     }
-    let mtu = format!("{path}.mtu");
     judge.range(
-        !(576..=65_535).contains(&link.mtu.0),
-        &mtu,
-        "the largest IP datagram must lie between 576B and 65535B",
-    );
-    judge.contradiction(
-        link.queue < link.mtu,
-        [&format!("{path}.queue"), &mtu],
-        "the queue cannot hold the largest datagram",
-        "make it larger than the mtu",
+        *queue < Bytes(1_500),
+        &format!("{path}.queue"),
+        "a queue holds at least one datagram of 1500B",
     );
 }

@@ -222,10 +222,19 @@ fn check_load(scenario: &Scenario, judge: &mut Judge<'_>) {
     for (value, name) in [
         (load.house_sigma, "house_sigma"),
         (load.day_sigma, "day_sigma"),
-        (load.noise_cv, "noise_cv"),
     ] {
         let path = format!("load.{name}");
         let message = "the spread must lie between 0 and 3";
         judge.range(!(0.0..=3.0).contains(&value), &path, message);
     }
+    judge.range(
+        !(0.0..1.0).contains(&load.day_correlation),
+        "load.day_correlation",
+        "the correlation must lie between 0 and 1, which it does not reach",
+    );
+    judge.range(
+        !(0.01..=3.0).contains(&load.noise_cv),
+        "load.noise_cv",
+        "the coefficient of variation must lie between 0.01 and 3",
+    );
 }

@@ -63,10 +63,6 @@ pub struct Bytes(pub u64);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Drift(pub i64);
 
-/// An energy in watt-hours.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Energy(pub u64);
-
 /// A frequency in hertz.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Frequency(pub u64);
@@ -150,18 +146,6 @@ impl Quantity for Bytes {
 
     fn to_text(self) -> String {
         largest_exact(self.0, SIZES)
-    }
-}
-
-impl Quantity for Energy {
-    const WANTED: &'static str = "an energy such as \"8kWh\" or \"500Wh\"";
-
-    fn parse(text: &str) -> Result<Self, BadQuantity> {
-        single(text, ENERGIES, "1Wh").map(Self)
-    }
-
-    fn to_text(self) -> String {
-        largest_exact(self.0, ENERGIES)
     }
 }
 
@@ -275,7 +259,6 @@ const SIZES: Units = &[
     ("kB", 1_000),
     ("B", 1),
 ];
-const ENERGIES: Units = &[("MWh", 1_000_000), ("kWh", 1_000), ("Wh", 1)];
 const FREQUENCIES: Units = &[
     ("GHz", 1_000_000_000),
     ("MHz", 1_000_000),
@@ -384,4 +367,4 @@ macro_rules! text_form {
     )*};
 }
 
-text_form!(Ratio, Rate, Bytes, Drift, Energy, Frequency, Civil);
+text_form!(Ratio, Rate, Bytes, Drift, Frequency, Civil);
