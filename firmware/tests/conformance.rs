@@ -66,7 +66,7 @@ fn eap_psk_with_another_implementation() {
 
 #[test]
 fn malformed_packets() {
-    assert_passes("vectors", "malformed.json", 48);
+    assert_passes("vectors", "malformed.json", 48 + 83);
 }
 
 #[test]
@@ -97,4 +97,19 @@ fn c1222_segments() {
 #[test]
 fn eax_prime() {
     assert_passes("vectors-metering", "eax_prime.json", 53);
+}
+
+#[test]
+fn pana_sessions() {
+    assert_passes("vectors", "pana-sessions.json", 13);
+}
+
+#[test]
+fn pana_retransmission() {
+    assert_passes("vectors", "retransmission.json", 8);
+}
+
+#[test]
+fn pana_with_another_implementation() {
+    assert_passes("vectors", "pana-cpana-capture.json", 29);
 }

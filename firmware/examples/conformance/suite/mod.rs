@@ -16,7 +16,13 @@ mod eap_psk_keys;
 mod eax_prime;
 mod json;
 mod malformed_eap;
+mod malformed_pana;
+mod pana_capture;
+mod pana_record;
+mod pana_replay;
+mod pana_sessions;
 mod report;
+mod retransmission;
 mod rfc5295;
 mod rng;
 mod ukmf_keys;
@@ -41,6 +47,10 @@ const FORMATS: &[Format] = &[
     eap_psk_keys::run,
     eax_prime::run,
     malformed_eap::run,
+    malformed_pana::run,
+    pana_capture::run,
+    pana_sessions::run,
+    retransmission::run,
     rfc5295::run,
     ukmf_keys::run,
 ];
