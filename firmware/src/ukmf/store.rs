@@ -3,7 +3,7 @@
 //! | step | server | meter |
 //! |---|---|---|
 //! | [`install`](KeyStore::install) | when PAR\[C\] success is sent | when PAR\[C\] is verified |
-//! | [`activate`](KeyStore::activate) | on a valid PAN\[C\], or by itself on the first valid message | right after PAN\[C\] is sent |
+//! | [`activate`](KeyStore::activate) | on a valid PAN\[C\], or the first message | after PAN\[C\] |
 //! | previous key | receive-only for the overlap | same |
 //! | end | lifetime + grace (receiving only) | lifetime |
 //! | [`erase_all`](KeyStore::erase_all) | PTR/PTA, failure, rejection, session timeout | same |
