@@ -113,3 +113,60 @@ fn pana_retransmission() {
 fn pana_with_another_implementation() {
     assert_passes("vectors", "pana-cpana-capture.json", 29);
 }
+
+/// A vector file of this folder with one text replaced, on its own in a new folder.
+fn damaged(folder: &str, file: &str, from: &str, to: &str) -> PathBuf {
+    let path: PathBuf = [env!("CARGO_MANIFEST_DIR"), "tests", folder, file]
+        .iter()
+        .collect();
+    let text = std::fs::read_to_string(path).unwrap();
+    assert!(text.contains(from));
+    let mut target = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+    target.push(format!("damaged-{from}").replace(|c: char| !c.is_alphanumeric(), "-"));
+    std::fs::create_dir_all(&target).unwrap();
+    target.push(file);
+    std::fs::write(&target, text.replacen(from, to, 1)).unwrap();
+    target
+}
+
+#[test]
+fn wrong_expectations_fail_their_case_only() {
+    for (folder, file, from, to) in [
+        ("vectors", "eap-psk.json", "e282c7c32f", "e282c7c32e"),
+        ("vectors", "eap-psk.json", "\"DONE_FAILURE\"", "\"CONT\""),
+        ("vectors", "eap-psk-keys.json", "8d3bd0d8", "8d3bd0d9"),
+        (
+            "vectors",
+            "malformed.json",
+            "resend-cached-response",
+            "discard",
+        ),
+        (
+            "vectors-metering",
+            "eax_prime.json",
+            "0d2e32699f99a8",
+            "0d2e32699f99a9",
+        ),
+    ] {
+        let report = suite::run(&[damaged(folder, file, from, to)]).unwrap();
+        assert!(report.passed() > 0, "{file} {from}");
+        assert_eq!(report.failed(), 1, "{file} {from}");
+    }
+}
+
+#[test]
+fn what_is_not_a_vector_file_is_neither_passed_nor_ignored() {
+    let unknown = damaged(
+        "vectors",
+        "eap-psk.json",
+        "\"conversations\"",
+        "\"dialogues\"",
+    );
+    let report = suite::run(&[unknown]).unwrap();
+    let verdicts: Vec<String> = report.verdicts().iter().map(ToString::to_string).collect();
+    assert_eq!(verdicts, ["UNSUPPORTED eap-psk.json"]);
+    let broken = damaged("vectors", "eap-psk-keys.json", "\"key_vectors\":", "");
+    let report = suite::run(&[broken]).unwrap();
+    assert_eq!((report.passed(), report.failed()), (0, 1));
+    assert!(suite::run(&["no such file".into()]).is_err());
+}
