@@ -5,7 +5,7 @@
 //! on to its end as if nothing had happened.
 
 use firmware::crypto::Work;
-use firmware::pana::{Flags, Message};
+use firmware::pana::{Flags, Message, Reject};
 use serde_json::Value;
 
 use super::json::{self, equal_octets};
@@ -69,48 +69,126 @@ fn check(case: &Value, sessions: Option<&Value>) -> Result<(), String> {
     }
     let injected = json::octets(case, "hex")?;
 
-    let mut replay = Replay::new(&session)?;
-    for index in 0..stage {
-        replay.step(index)?;
-    }
-    let source = source(&session, role)?;
-    let before = (replay.state(role), replay.queue_lens());
-    let verdict = replay.deliver(role, source, &injected);
-    let after = (replay.state(role), replay.queue_lens());
-    let opened = !before.0.0 && after.0.0;
-    if opened {
-        return Err("access was opened".into());
-    }
-    match reaction {
-        // RFC 3748 §4.2 makes the PaC discard the failure: it waits for the authentic PAR[C].
-        "discard" | "session-policy" => {
-            if verdict.is_ok() || before != after {
-                return Err(format!(
-                    "reacted with {verdict:?}, {before:?} became {after:?}"
-                ));
+    let stage = Stage {
+        session: &session,
+        reached: stage,
+        role,
+    };
+    stage.inject(case, reaction, &injected)
+}
+
+/// A session as far as a case needs it.
+struct Stage<'a> {
+    session: &'a Session<'a>,
+    /// Datagrams that have been exchanged.
+    reached: usize,
+    /// Who receives the injected datagram.
+    role: Role,
+}
+
+impl Stage<'_> {
+    fn inject(&self, case: &Value, reaction: &str, injected: &[u8]) -> Result<(), String> {
+        let role = self.role;
+        let mut replay = Replay::new(self.session)?;
+        for index in 0..self.reached {
+            replay.step(index)?;
+        }
+        let before = (replay.state(role), replay.queue_lens());
+        let verdict = replay.deliver(role, source(self.session, role)?, injected);
+        let after = (replay.state(role), replay.queue_lens());
+        let opened = !before.0.0 && after.0.0;
+        if opened {
+            return Err("access was opened".into());
+        }
+        match reaction {
+            // RFC 3748 §4.2 makes the PaC discard the failure: it waits for the authentic PAR[C].
+            "discard" | "session-policy" => {
+                if verdict.is_ok() || before != after {
+                    return Err(format!("reacted with {verdict:?}"));
+                }
+                check_cause(json::text(case, "id")?, verdict)?;
+                self.proceed(replay)
             }
-            proceed(&session, replay, stage)
-        }
-        "resend-cached-answer" => {
-            verdict.map_err(|reject| reject.name().to_owned())?;
-            let last = session.datagrams[..stage]
-                .iter()
-                .rfind(|datagram| datagram.from == role)
-                .ok_or("the receiver has not sent anything")?;
-            let resent = replay.take_last(role).ok_or("nothing was sent again")?;
-            equal_octets("answer", &resent, &last.octets)?;
-            if (replay.state(role), replay.queue_lens()) != before {
-                return Err("a repetition changed the state".into());
+            "resend-cached-answer" => {
+                verdict.map_err(|reject| reject.name().to_owned())?;
+                let last = self.session.datagrams[..self.reached]
+                    .iter()
+                    .rfind(|datagram| datagram.from == role)
+                    .ok_or("the receiver has not sent anything")?;
+                let resent = replay.take_last(role).ok_or("nothing was sent again")?;
+                equal_octets("answer", &resent, &last.octets)?;
+                if (replay.state(role), replay.queue_lens()) != before {
+                    return Err("a repetition changed the state".into());
+                }
+                self.proceed(replay)
             }
-            proceed(&session, replay, stage)
+            "answer" => {
+                verdict.map_err(|reject| reject.name().to_owned())?;
+                let answer = replay.take_last(role).ok_or("there was no answer")?;
+                check_answer(&replay, role, injected, &answer)
+            }
+            "implementation-defined" => Ok(()),
+            other => Err(format!("reaction: unknown reaction {other}")),
         }
-        "answer" => {
-            verdict.map_err(|reject| reject.name().to_owned())?;
-            let answer = replay.take_last(role).ok_or("there was no answer")?;
-            check_answer(&replay, role, &injected, &answer)
+    }
+
+    /// The rest of the recorded session.
+    fn proceed(&self, mut replay: Replay<'_>) -> Result<(), String> {
+        for index in self.reached..self.session.datagrams.len() {
+            replay
+                .step(index)
+                .map_err(|why| format!("afterwards {why}"))?;
         }
-        "implementation-defined" => Ok(()),
-        other => Err(format!("reaction: unknown reaction {other}")),
+        Ok(())
+    }
+}
+
+/// The cause for which each known case has to be discarded, so that none passes for another fault.
+const CAUSES: &[(&str, &[&str])] = &[
+    ("header_truncated", &["H01", "H12", "R06"]),
+    ("length_mismatch", &["H02", "H03", "H04", "A03"]),
+    ("message_type_unknown", &["H07a", "H07b", "H07c"]),
+    ("session_unknown", &["H08", "T16"]),
+    (
+        "flags_invalid",
+        &["H09", "F01", "F02", "F03", "F04", "F05", "R08"],
+    ),
+    ("identifier_not_zero", &["H10", "H11", "R01", "R02"]),
+    ("avp_truncated", &["A01", "A02"]),
+    ("avp_unknown", &["A09"]),
+    ("avp_repeated", &["A10", "A11", "T09"]),
+    ("avp_malformed", &["A12", "A13", "A14", "R04"]),
+    ("avp_misplaced", &["A15", "A16", "A21"]),
+    ("auth_invalid", &["A17", "A18", "A32", "S07"]),
+    ("auth_missing", &["A19", "A30", "A31"]),
+    ("auth_unexpected", &["A20"]),
+    ("avp_missing", &["A22", "T10", "R03", "R05"]),
+    ("avp_forbidden", &["A24", "A25"]),
+    ("lifetime_missing", &["A27"]),
+    ("key_id_missing", &["A28"]),
+    ("key_id_mismatch", &["A29"]),
+    ("failure_after_success", &["A33"]),
+    ("sequence_unexpected", &["S02", "S03", "S04", "S05", "S06"]),
+    (
+        "message_unexpected",
+        &["T01", "T02", "T03", "T04", "T06", "T07", "T15"],
+    ),
+    ("result_contradictory", &["T05"]),
+    ("algorithm_not_offered", &["T08"]),
+    ("algorithm_unacceptable", &["T11"]),
+    ("nonce_missing", &["T12", "T13"]),
+    ("nonce_unexpected", &["T14"]),
+    ("relay_nested", &["R07", "R09"]),
+];
+
+fn check_cause(id: &str, verdict: Result<(), Reject>) -> Result<(), String> {
+    let found = verdict.err().map_or("none", Reject::name);
+    let expected = CAUSES.iter().find(|(_, ids)| ids.contains(&id));
+    match expected {
+        Some((cause, _)) if *cause != found => {
+            Err(format!("discarded for {found}, not for {cause}"))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -122,16 +200,6 @@ fn source(session: &Session<'_>, role: Role) -> Result<core::net::SocketAddr, St
         .find(|datagram| datagram.to == role)
         .map(|datagram| datagram.source)
         .ok_or_else(|| "nothing is sent to the receiver".into())
-}
-
-/// The rest of the recorded session.
-fn proceed(session: &Session<'_>, mut replay: Replay<'_>, stage: usize) -> Result<(), String> {
-    for index in stage..session.datagrams.len() {
-        replay
-            .step(index)
-            .map_err(|why| format!("afterwards {why}"))?;
-    }
-    Ok(())
 }
 
 /// A normal answer to the injected request.

@@ -20,6 +20,7 @@ mod malformed_pana;
 mod pana_capture;
 mod pana_record;
 mod pana_replay;
+mod pana_script;
 mod pana_sessions;
 mod report;
 mod retransmission;

@@ -229,6 +229,13 @@ pub(super) fn avps(octets: &[u8]) -> impl Iterator<Item = (u16, Vec<u8>)> {
         .map(|avp| (avp.code, avp.value.to_vec()))
 }
 
+/// The value of the first AVP `code` of a message.
+pub(super) fn avp_value(octets: &[u8], code: Code) -> Option<Vec<u8>> {
+    avps(octets)
+        .find(|avp| avp.0 == code as u16)
+        .map(|avp| avp.1)
+}
+
 fn parse_datagram(value: &Value, number: usize) -> Result<Datagram, String> {
     let place = |why: String| format!("datagram {number}: {why}");
     let parse = || -> Result<Datagram, String> {

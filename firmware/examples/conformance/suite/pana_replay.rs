@@ -5,106 +5,23 @@
 //! re-authentication, termination) is asked of it when its datagram is due; a repetition has to
 //! come from its timer.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::convert::Infallible;
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use firmware::crypto::Work;
-use firmware::eap::psk::{Credentials, LongTermKeys, PskPeer, PskServer};
-use firmware::eap::{Authenticator, AuthenticatorConfig, Keys, Packet, Peer};
-use firmware::pana::avp::{Avps, Code};
+use firmware::eap::psk::{LongTermKeys, PskPeer, PskServer};
+use firmware::eap::{Authenticator, AuthenticatorConfig, Keys, Peer};
+use firmware::pana::avp::Code;
 use firmware::pana::{
-    Algorithms, Authorizer, Config, Decision, Flags, Header, MESSAGE_LEN_MAX, Message, MessageType,
-    Paa, PaaEvent, PaaState, Pac, PacEvent, PacState, Reject, ResultCode, SessionRef,
-    TerminationCause, relay,
+    Flags, Header, MESSAGE_LEN_MAX, MessageType, Paa, PaaEvent, PaaState, Pac, PacEvent, PacState,
+    Reject, SessionRef, TerminationCause, relay,
 };
 use firmware::{Duration, Env, Instant};
-use rand_core::TryRng;
 
 use super::json::{self, equal_octets};
-use super::pana_record::{Role, Session};
-
-/// Random numbers by their length; retransmissions are drawn without jitter.
-#[derive(Default)]
-struct Draws(BTreeMap<usize, VecDeque<Vec<u8>>>);
-
-impl Draws {
-    fn push(&mut self, octets: &[u8]) {
-        let queue = self.0.entry(octets.len()).or_default();
-        queue.push_back(octets.to_vec());
-    }
-}
-
-impl TryRng for Draws {
-    type Error = Infallible;
-
-    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
-        // The middle of the range: RAND is zero.
-        Ok(1 << 31)
-    }
-
-    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
-        Ok(1 << 63)
-    }
-
-    fn try_fill_bytes(&mut self, octets: &mut [u8]) -> Result<(), Infallible> {
-        let drawn = self
-            .0
-            .get_mut(&octets.len())
-            .and_then(VecDeque::pop_front)
-            .expect("more random octets were drawn than the session has");
-        octets.copy_from_slice(&drawn);
-        Ok(())
-    }
-}
-
-/// The head-end of a session.
-struct Host {
-    id_p: Vec<u8>,
-    psk: [u8; 16],
-    admits: bool,
-    /// What each PAR with C bit announced, in order.
-    decisions: VecDeque<Decision>,
-    /// AVPs that go encrypted into PAR with C bit, after Session-Lifetime.
-    confidential: Vec<u8>,
-    /// What a confidential ping is answered with.
-    confidential_answer: Vec<u8>,
-    /// What confidential pings asked.
-    asked: Vec<Vec<u8>>,
-}
-
-impl Credentials for Host {
-    fn keys(&self, id_p: &[u8], work: &mut Work) -> Option<LongTermKeys> {
-        (id_p == self.id_p).then(|| LongTermKeys::from_psk(&self.psk, work))
-    }
-
-    fn admits(&self, _: &[u8]) -> bool {
-        self.admits
-    }
-}
-
-/// The part of [`Host`] that decides; the other part is lent as credentials.
-struct Decider<'a>(&'a mut Host);
-
-impl Authorizer for Decider<'_> {
-    fn authorize(&mut self, identity: &[u8]) -> Decision {
-        assert_eq!(identity, self.0.id_p, "EAP names another peer");
-        self.0
-            .decisions
-            .pop_front()
-            .expect("more authentications succeeded than the session has")
-    }
-
-    fn confidential(&mut self, _: &[u8], avps: &mut Vec<u8>) {
-        avps.extend_from_slice(&self.0.confidential);
-    }
-
-    fn confidential_answer(&mut self, request: &[u8], avps: &mut Vec<u8>) {
-        self.0.asked.push(request.to_vec());
-        avps.extend_from_slice(&self.0.confidential_answer);
-    }
-}
+use super::pana_record::{Role, Session, avp_value};
+use super::pana_script::{Decider, Draws, Host, Style, decisions};
 
 /// What one authentication yielded at one end.
 pub(super) struct Yield {
@@ -569,148 +486,4 @@ fn split(queued: Option<(SocketAddr, Vec<u8>)>) -> (Option<SocketAddr>, Option<V
 
 fn is_initiation(octets: &[u8]) -> bool {
     Header::parse(octets).is_ok_and(|header| header.kind == MessageType::ClientInitiation)
-}
-
-/// The value of the first AVP `code` of a message.
-pub(super) fn avp_value(octets: &[u8], code: Code) -> Option<Vec<u8>> {
-    super::pana_record::avps(octets)
-        .find(|avp| avp.0 == code as u16)
-        .map(|avp| avp.1)
-}
-
-/// What the recorded PAA decided, from each PAR with C bit that carries a Key-Id.
-fn decisions(session: &Session<'_>, plaintext: &[u8]) -> Result<VecDeque<Decision>, String> {
-    let hidden = Avps::new(plaintext)
-        .map_while(Result::ok)
-        .find(|avp| avp.vendor.is_none() && avp.code == Code::SessionLifetime as u16)
-        .and_then(|avp| Some(u32::from_be_bytes(avp.value.try_into().ok()?)));
-    let mut decisions = VecDeque::new();
-    let mut seen = Vec::new();
-    for (_, octets) in session.messages() {
-        let Ok(message) = Message::parse(&octets) else {
-            continue;
-        };
-        let (Some(result_code), Some(key_id)) = (message.result_code, message.key_id) else {
-            continue;
-        };
-        if seen.contains(&message.header.sequence) {
-            continue;
-        }
-        seen.push(message.header.sequence);
-        let lifetime_s = message.lifetime_s.or(hidden);
-        decisions.push_back(match (result_code, lifetime_s) {
-            (ResultCode::Success, Some(lifetime_s)) => Decision::Grant {
-                key_id,
-                lifetime: Duration::from_secs(lifetime_s.into()),
-            },
-            (ResultCode::Success, None) => return Err("PAR[C] without Session-Lifetime".into()),
-            _ => Decision::Deny { key_id },
-        });
-    }
-    Ok(decisions)
-}
-
-/// How the recorded ends were configured.
-struct Style {
-    config: Config,
-    identity_request: bool,
-    admits: bool,
-    drives_paa: bool,
-}
-
-impl Style {
-    fn of(session: &Session<'_>) -> Result<Self, String> {
-        let first_request = session.first_request().ok_or("there is no PAR[S]")?;
-        let mut config = Config {
-            algorithms: Algorithms::new(&session.offered()?),
-            optimized: avp_value(&first_request, Code::EapPayload).is_some(),
-            encryption: avp_value(&first_request, Code::EncryptionAlgorithm).is_some(),
-            ip_reconfiguration: Header::parse(&first_request)
-                .is_ok_and(|header| header.flags.contains(Flags::IP_RECONFIGURATION)),
-            ..Config::default()
-        };
-        let mut identity_request = false;
-        let mut drives_paa = true;
-        let mut indicated = false;
-        let mut failed = false;
-        for (role, octets) in session.messages() {
-            if let Some(nonce) = avp_value(&octets, Code::Nonce) {
-                config.nonce_len = nonce.len() as u16;
-            }
-            let Some(packet) = avp_value(&octets, Code::EapPayload) else {
-                continue;
-            };
-            let packet = Packet::parse(&packet).map_err(|reject| reject.to_string())?;
-            let is_request = octets[4] & 0x80 != 0;
-            config.piggyback |= role == Role::Pac && !is_request;
-            let kind = packet.kind.map(|kind| kind.value());
-            identity_request |= kind == Some(1);
-            drives_paa &= kind != Some(3);
-            indicated |= kind == Some(47) && packet.data().first().is_some_and(|t| t >> 6 == 3);
-            failed |= packet.code == firmware::eap::Code::Failure;
-        }
-        Ok(Self {
-            config,
-            identity_request,
-            // A failure after message 4 was the server's own choice.
-            admits: !(failed && indicated),
-            drives_paa,
-        })
-    }
-
-    /// The random numbers of both ends, in the order in which ours draw those of equal length.
-    fn draws(&self, session: &Session<'_>) -> Result<(Draws, Draws), String> {
-        let (mut pac, mut paa) = (Draws::default(), Draws::default());
-        let mut conversations = session.conversations.iter();
-        let mut seen: Vec<(Role, Vec<u8>)> = Vec::new();
-        let mut pac_began = false;
-        let mut paa_nonces = 0;
-        for (role, octets) in session.messages() {
-            // Repetitions draw nothing.
-            if seen.contains(&(role, octets.clone())) {
-                continue;
-            }
-            seen.push((role, octets.clone()));
-            let header = Header::parse(&octets).map_err(|reject| reject.name().to_owned())?;
-            if role == Role::Pac && header.is_request() && !pac_began {
-                pac_began = true;
-                pac.push(&header.sequence.to_be_bytes());
-            }
-            let nonce = avp_value(&octets, Code::Nonce);
-            let draws = if role == Role::Pac {
-                &mut pac
-            } else {
-                &mut paa
-            };
-            if role == Role::Paa && header.is_request() && header.kind == MessageType::Auth {
-                let is_start = header.flags.contains(Flags::START);
-                if is_start {
-                    draws.push(&header.session_id.to_be_bytes());
-                    draws.push(&header.sequence.to_be_bytes());
-                }
-                let packet = avp_value(&octets, Code::EapPayload);
-                if let Some([1, identifier, _, _, kind, rest @ ..]) = packet.as_deref() {
-                    let resumes = self.config.optimized && paa_nonces == 0;
-                    if (nonce.is_some() && !resumes) || is_start {
-                        draws.push(&[*identifier]);
-                    }
-                    if *kind == 47 && rest.first() == Some(&0) {
-                        draws.push(&rest[1..17]);
-                        let rand_p = conversations.next().map(|conversation| conversation.rand_p);
-                        pac.push(&rand_p.unwrap_or_default());
-                    }
-                }
-            }
-            let draws = if role == Role::Pac {
-                &mut pac
-            } else {
-                &mut paa
-            };
-            if let Some(nonce) = nonce {
-                draws.push(&nonce);
-                paa_nonces += usize::from(role == Role::Paa);
-            }
-        }
-        Ok((pac, paa))
-    }
 }

@@ -15,8 +15,8 @@ use firmware::pana::{Association, Flags, Header, KeyInputs, Message, MessageType
 use serde_json::Value;
 
 use super::json::{self, equal_octets, expect_number, expect_octets, expect_text};
-use super::pana_record::{Conversation, Datagram, Role, Session, address, time_us};
-use super::pana_replay::{Replay, Yield, avp_value};
+use super::pana_record::{Conversation, Datagram, Role, Session, address, avp_value, time_us};
+use super::pana_replay::{Replay, Yield};
 use super::report::Report;
 
 pub(super) fn run(document: &Value, report: &mut Report) -> Option<()> {
