@@ -5,9 +5,9 @@
 //! ```
 //!
 //! A PATH is a vector file, or a folder that is searched for them. A file is recognised by its
-//! content. Each case prints `PASS file case` or `FAIL file case: why`; a file that is not JSON fails
-//! as a whole; one of an unknown format prints `UNSUPPORTED file`. Exit status: 0 all passed, 1 a
-//! case failed or nothing was checked, 2 there is no such path.
+//! content. Each case prints `PASS file case` or `FAIL file case: why`; a file of an unknown format
+//! prints `UNSUPPORTED file`. Exit status: 0 all passed, 1 a case failed or nothing was checked,
+//! 2 a path could not be read or is not JSON.
 
 mod suite;
 

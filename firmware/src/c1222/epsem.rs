@@ -12,9 +12,10 @@ use super::ber;
 use crate::wire::{Error, Reader, Writer};
 
 /// How a message is protected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Mode {
     /// Not at all (0).
+    #[default]
     Clear,
     /// Clear text with a MAC (1).
     Authenticated,

@@ -23,7 +23,7 @@
 //!
 //! ```
 //! use firmware::c1222::node::{Config, Kind, Node, Options};
-//! use firmware::c1222::epsem::put_service;
+//! use firmware::c1222::epsem::{Mode, put_service};
 //! use firmware::c1222::service::{Read, Request, Response, Selector, TableId};
 //! use firmware::crypto::{Secret, Work};
 //! use firmware::ukmf::{KeyStore, Policy, Role};
@@ -46,8 +46,8 @@
 //!
 //! let mut datagram = [0; 512];
 //! let read = Request::Read(Read { table: TableId::standard(1), selector: Selector::Full });
-//! let options = Options::default();
-//! let sent = host.0.request(&options, &mut host.1, 1_700_000_000, &mut datagram, |writer| {
+//! let encrypted = Options { mode: Mode::Encrypted, ..Options::default() };
+//! let sent = host.0.request(&encrypted, &mut host.1, 1_700_000_000, &mut datagram, |writer| {
 //!     put_service(writer, |writer| read.emit(writer))
 //! }, &mut env).unwrap();
 //!

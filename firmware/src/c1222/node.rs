@@ -58,7 +58,7 @@ impl Default for Config {
 }
 
 /// What a request is sent with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Options {
     /// Protection of the message.
     pub mode: Mode,
@@ -68,18 +68,6 @@ pub struct Options {
     pub qualifier: Option<Qualifier>,
     /// Device class, required in unsolicited and one-way messages.
     pub ed_class: Option<[u8; 4]>,
-}
-
-impl Default for Options {
-    /// Encrypted, always answered.
-    fn default() -> Self {
-        Self {
-            mode: Mode::Encrypted,
-            response: ResponseControl::Always,
-            qualifier: None,
-            ed_class: None,
-        }
-    }
 }
 
 /// A message that was put into the buffer of the caller.
@@ -160,8 +148,6 @@ struct Outstanding {
 pub struct Node {
     local: Title,
     peer: Title,
-    /// Tells senders under a static key apart.
-    sender: u64,
     config: Config,
     /// Next invocation id.
     invocation: u32,
@@ -170,11 +156,10 @@ pub struct Node {
 
 impl Node {
     /// A node with title `local` that talks to `peer`.
-    pub fn new(local: Title, peer: Title, config: Config) -> Self {
+    pub const fn new(local: Title, peer: Title, config: Config) -> Self {
         Self {
             local,
             peer,
-            sender: peer.get().fingerprint(&NETWORK_ROOT),
             config,
             invocation: 0,
             outstanding: [None; OUTSTANDING_MAX],
@@ -463,6 +448,7 @@ impl Node {
             return Err(Reject::ResponseKey);
         }
         let iv = authentication.utc();
+        let sender = self.peer.get().fingerprint(&NETWORK_ROOT);
         let exempt = self.config.recovery && apdu.control().is_recovery();
         if !exempt {
             if self
@@ -472,13 +458,13 @@ impl Node {
             {
                 return Err(Reject::AcceptanceWindow);
             }
-            epoch.freshness().check(self.sender, invocation, iv)?;
+            epoch.freshness().check(sender, invocation, iv)?;
         }
         let key = epoch
             .key()
             .ok_or(Reject::Key(crate::ukmf::KeyReject::Erased))?;
         apdu.open(key, authentication, env.work)?;
-        keys.accept(key_id, self.sender, invocation, iv, len, env);
+        keys.accept(key_id, sender, invocation, iv, len, env);
         Ok(key_id)
     }
 

@@ -1,1 +1,14 @@
 //! The composition that a head-end instance runs.
+//!
+//! [`Headend`] joins the PANA authentication agent, the key stores and the C12.22 nodes of all
+//! subscribed meters. It grants access to whom EAP-PSK has authenticated, derives their keys on
+//! the way, accepts registrations and interval reports under those keys and answers them.
+
+mod config;
+mod image;
+mod subscriber;
+
+pub use config::{Config, Subscription};
+pub use image::{Alarm, Headend, HeadendEvent, StoreAccess, Transmit};
+
+pub use crate::meter::Channel;

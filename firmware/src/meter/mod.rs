@@ -1,1 +1,25 @@
 //! The composition that a meter runs.
+//!
+//! [`Meter`] joins the network access client, the key store and the C12.22 node of one device.
+//! Nothing but PANA passes before the head-end has been authenticated; every success installs a
+//! fresh C12.22 key; the meter then registers and pushes its intervals under that key, and
+//! re-authenticates before the session ends.
+//!
+//! ```text
+//!   UDP 716  --> PaC (EAP-PSK) --keys--> key store
+//!                  | access                 | key for sending
+//!                  v                        v
+//!   UDP 1153 --> enforcement --> node <--> reporter <-- intervals
+//! ```
+
+mod access;
+mod backlog;
+mod config;
+mod image;
+mod reporter;
+#[cfg(test)]
+mod tests;
+
+pub use backlog::Interval;
+pub use config::{Config, Provisioning, Reauthentication, ReportPolicy};
+pub use image::{Channel, Meter, MeterEvent, Transmit};

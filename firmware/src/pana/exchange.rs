@@ -32,6 +32,8 @@ pub(super) struct Exchange {
     awaiting: Option<(MessageType, Flags)>,
     request_due: bool,
     answer_due: bool,
+    /// Messages that were sent once more, over all sessions.
+    repetitions: u32,
 }
 
 /// What the sequence number of a request says.
@@ -82,6 +84,7 @@ impl Exchange {
 
     /// Sends the cached answer again.
     pub(super) fn repeat_answer(&mut self) {
+        self.repetitions = self.repetitions.wrapping_add(1);
         self.answer_due = true;
     }
 
@@ -202,6 +205,7 @@ impl Exchange {
     /// Sends the outstanding request again at once, if there is one.
     pub(super) fn repeat_request(&mut self) {
         self.request_due = self.awaiting.is_some();
+        self.repetitions = self.repetitions.wrapping_add(u32::from(self.request_due));
     }
 
     /// The request has been answered, or is no longer of interest.
@@ -232,6 +236,7 @@ impl Exchange {
         match timer.expire(parameters, env) {
             Expiry::Retransmit => {
                 self.request_due = true;
+                self.repetitions = self.repetitions.wrapping_add(1);
                 true
             }
             Expiry::Fail => {
@@ -250,6 +255,11 @@ impl Exchange {
             return Some(&self.request);
         }
         None
+    }
+
+    /// How many messages were sent once more.
+    pub(super) const fn repetitions(&self) -> u32 {
+        self.repetitions
     }
 
     /// Whether [`Exchange::poll_transmit`] would return a message.

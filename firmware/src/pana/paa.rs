@@ -41,6 +41,13 @@ pub struct SessionRef {
 /// Address of a PaC and of the relay element in between.
 type Path = (SocketAddr, Option<SocketAddr>);
 
+impl SessionRef {
+    /// The place of the session; sessions that exist at once have different places.
+    pub const fn slot(self) -> u32 {
+        self.slot
+    }
+}
+
 #[derive(Debug)]
 struct Slot<M> {
     generation: u32,
@@ -216,6 +223,12 @@ impl<M: eap::ServerMethod> Paa<M> {
         self.by_id
             .get(&session_id)
             .map(|slot| self.reference(*slot))
+    }
+
+    /// The session at a place, see [`SessionRef::slot`].
+    pub fn session_at(&self, slot: u32) -> Option<SessionRef> {
+        let place = self.slots.get(slot as usize)?;
+        place.entry.as_ref().map(|_| self.reference(slot))
     }
 
     /// How many sessions exist, closed ones that have been drained not counted.

@@ -383,6 +383,11 @@ impl<M: eap::ServerMethod> PaaSession<M> {
         self.relay
     }
 
+    /// How many messages were sent once more (RFC 5191 §5.2, §9).
+    pub const fn retransmissions(&self) -> u32 {
+        self.exchange.repetitions()
+    }
+
     /// When the session expires, once it is open.
     pub const fn expiry(&self) -> Option<Instant> {
         self.deadlines.expiry

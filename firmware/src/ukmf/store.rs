@@ -3,7 +3,7 @@
 //! | step | server | meter |
 //! |---|---|---|
 //! | [`install`](KeyStore::install) | when PAR\[C\] success is sent | when PAR\[C\] is verified |
-//! | [`activate`](KeyStore::activate) | on a valid PAN\[C\], or the first message | after PAN\[C\] |
+//! | [`activate`](KeyStore::activate) | on a valid PAN\[C\], or by itself on the first valid message | right after PAN\[C\] is sent |
 //! | previous key | receive-only for the overlap | same |
 //! | end | lifetime + grace (receiving only) | lifetime |
 //! | [`erase_all`](KeyStore::erase_all) | PTR/PTA, failure, rejection, session timeout | same |
@@ -233,6 +233,20 @@ impl KeyStore {
     pub fn erase_all(&mut self, reason: EndReason, now: Instant) {
         for slot in 0..SLOTS {
             self.end(slot, reason, now);
+        }
+    }
+
+    /// Erases every derived key but those of the authentication `kid32`.
+    ///
+    /// For the server when a meter opens a new session: it has lost the keys of an older one.
+    pub fn erase_others(&mut self, kid32: u32, reason: EndReason, now: Instant) {
+        for slot in 0..SLOTS {
+            let other = self.epochs[slot]
+                .as_ref()
+                .is_some_and(|epoch| epoch.summary.kid32 != kid32);
+            if other {
+                self.end(slot, reason, now);
+            }
         }
     }
 

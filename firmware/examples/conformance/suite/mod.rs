@@ -61,18 +61,15 @@ pub(crate) fn run(paths: &[PathBuf]) -> Result<Report, String> {
     let mut report = Report::default();
     for path in paths {
         for file in files(path)? {
-            run_file(&file, &mut report);
+            run_file(&file, &mut report)?;
         }
     }
     Ok(report)
 }
 
-fn run_file(file: &Path, report: &mut Report) {
+fn run_file(file: &Path, report: &mut Report) -> Result<(), String> {
+    let document = json::load(file)?;
     report.begin(file);
-    let document = match json::load(file) {
-        Ok(document) => document,
-        Err(error) => return report.case("document", || Err(error)),
-    };
     let mut supported = false;
     for format in FORMATS {
         supported |= format(&document, report).is_some();
@@ -80,6 +77,7 @@ fn run_file(file: &Path, report: &mut Report) {
     if !supported {
         report.unsupported();
     }
+    Ok(())
 }
 
 /// `path` itself if it is a file, or all JSON files in and below the folder `path`.

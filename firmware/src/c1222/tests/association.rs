@@ -541,25 +541,6 @@ proptest! {
     }
 
     #[test]
-    fn no_octets_of_a_stranger_are_accepted(
-        noise: Vec<u8>,
-        cut: prop::sample::Index,
-        changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6),
-    ) {
-        let (mut meter, mut host) = pair();
-        prop_assert!(host.hear(&noise).is_err());
-        let bytes = push(&mut meter, &ENCRYPTED);
-        let mut damaged = bytes[..cut.index(bytes.len())].to_vec();
-        prop_assert!(host.hear(&damaged).is_err());
-        damaged.clone_from(&bytes);
-        for (at, value) in changes {
-            let at = at.index(damaged.len());
-            damaged[at] = value;
-        }
-        prop_assert_eq!(host.hear(&damaged).is_ok(), damaged == bytes);
-    }
-
-    #[test]
     fn a_bad_network_never_makes_a_request_run_twice(
         fates in proptest::collection::vec((0u8..4, 0usize..8), 1..40),
     ) {

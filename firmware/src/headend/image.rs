@@ -1,0 +1,590 @@
+//! A head-end instance as its host sees it.
+
+use alloc::boxed::Box;
+use alloc::collections::VecDeque;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+
+use super::config::{Config, Subscription};
+use super::subscriber::Subscribers;
+use crate::c1222::apdu::Apdu;
+use crate::c1222::aptitle::ApTitle;
+use crate::c1222::epsem::put_service;
+use crate::c1222::interval::Block;
+use crate::c1222::node::{Kind, ReplyTo};
+use crate::c1222::service::{Register, Registered, Request, Response, ResponseCode};
+use crate::eap::Authenticator;
+use crate::eap::psk::PskServer;
+use crate::meter::{Channel, Interval};
+use crate::pana::{Authentication, Authorizer, Decision, EnforcementPoint, LinkId, Paa, PaaEvent};
+use crate::pana::{PaaSession, SessionRef, TerminationCause};
+use crate::time::{Duration, Instant};
+use crate::ukmf::{EndReason, KeyEvent, KeySummary};
+use crate::wire::{Error, Writer};
+use crate::{Env, Reject, c1222};
+
+/// The access network is one link to the enforcement point of the head-end.
+const ACCESS_NETWORK: LinkId = LinkId(0);
+/// Octets of the longest response.
+const RESPONSE_MAX: usize = 512;
+/// Part of the session lifetime after which the head-end re-authenticates a meter that has not
+/// done so itself, in thousandths.
+const FALLBACK_PERMILLE: u64 = 950;
+
+/// Names a deadline of an instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Alarm {
+    /// Of the PANA session in this slot.
+    Session(u32),
+    /// Of the keys of the meter with this rank.
+    Subscriber(u32),
+}
+
+/// An access to a store outside of the instance, which takes time of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoreAccess {
+    /// Credentials of a meter were fetched.
+    CredentialLookup,
+    /// A derived key was written.
+    KeyWrite,
+}
+
+/// A datagram that was written to the host's buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Transmit {
+    /// Where to.
+    pub destination: SocketAddr,
+    /// Which port it leaves from.
+    pub channel: Channel,
+    /// Its length.
+    pub len: usize,
+    /// Whether it repeats an earlier datagram.
+    pub retransmission: bool,
+}
+
+/// What the host learns about a meter.
+#[derive(Clone, Copy, Debug)]
+pub enum HeadendEvent {
+    /// PAN\[C\] was verified: the meter has access.
+    Authenticated,
+    /// An authentication failed.
+    AuthenticationFailed,
+    /// A key was erased.
+    KeyEnded(KeySummary),
+    /// An interval was delivered.
+    Interval(Interval),
+}
+
+/// What an instance knows of the session in a slot beyond the session itself.
+#[derive(Clone, Copy, Debug, Default)]
+struct Slot {
+    /// The meter that it belongs to, once EAP has told.
+    owner: Option<u32>,
+    /// When the head-end re-authenticates the meter, if the meter does not.
+    fallback: Option<Instant>,
+    /// Retransmissions that the host has been told of.
+    retransmissions: u32,
+}
+
+/// The protocol software of one head-end instance.
+pub struct Headend {
+    config: Arc<Config>,
+    paa: Option<Paa<PskServer>>,
+    subscribers: Subscribers,
+    /// PANA Key-Id of each meter's latest authentication; never repeats, over all sessions.
+    key_ids: Vec<u32>,
+    enforcement: EnforcementPoint,
+    /// What is known of the session in each slot.
+    slots: Vec<Slot>,
+    /// Sessions with messages to send.
+    talking: VecDeque<SessionRef>,
+    /// A C12.22 response to send.
+    response: Vec<u8>,
+    response_to: Option<SocketAddr>,
+    touched: Vec<Alarm>,
+    key_writes: u32,
+    events: VecDeque<(u32, HeadendEvent)>,
+}
+
+impl Headend {
+    /// An instance without subscribers.
+    pub fn new(config: Arc<Config>) -> Self {
+        Self {
+            config,
+            paa: None,
+            subscribers: Subscribers::default(),
+            key_ids: Vec::new(),
+            enforcement: EnforcementPoint::new(),
+            slots: Vec::new(),
+            talking: VecDeque::new(),
+            response: Vec::new(),
+            response_to: None,
+            touched: Vec::new(),
+            key_writes: 0,
+            events: VecDeque::new(),
+        }
+    }
+
+    /// Adds a meter; ranks count from zero in the order of the calls.
+    pub fn subscribe(&mut self, subscription: Subscription) {
+        self.subscribers.add(&self.config, subscription);
+        self.key_ids.push(0);
+    }
+
+    /// Takes the UDP payload of a datagram; `utc` is the time in seconds since 1970.
+    ///
+    /// C12.22 messages are decrypted in place.
+    pub fn handle_datagram(
+        &mut self,
+        channel: Channel,
+        source: SocketAddr,
+        octets: &mut [u8],
+        utc: u32,
+        env: &mut Env<'_>,
+    ) -> Result<(), Reject> {
+        match channel {
+            Channel::Pana => self.handle_pana(source, octets, env),
+            Channel::C1222 => self.handle_c1222(source, octets, utc, env),
+        }
+    }
+
+    /// Acts on the deadlines behind `alarm` that `env.now` has reached.
+    pub fn handle_timeout(&mut self, alarm: Alarm, env: &mut Env<'_>) {
+        match alarm {
+            Alarm::Session(slot) => {
+                let Some(session) = self.session_at(slot) else {
+                    return;
+                };
+                let state = &mut self.slots[slot as usize];
+                let fall_back = state.fallback.take_if(|at| *at <= env.now).is_some();
+                if let Some(paa) = &mut self.paa {
+                    paa.handle_timeout(session, env);
+                    if fall_back {
+                        paa.reauthenticate(session, env);
+                    }
+                }
+                self.settle(session, env);
+            }
+            Alarm::Subscriber(rank) => {
+                self.subscribers.get_mut(rank).keys.handle_timeout(env.now);
+                self.collect_key_events(rank);
+            }
+        }
+    }
+
+    /// The deadline behind `alarm`, if there is one.
+    pub fn deadline(&self, alarm: Alarm) -> Option<Instant> {
+        match alarm {
+            Alarm::Session(slot) => {
+                let protocol = self.paa.as_ref()?.poll_timeout(self.session_at(slot)?);
+                let fallback = self.slots.get(slot as usize)?.fallback;
+                [protocol, fallback].into_iter().flatten().min()
+            }
+            Alarm::Subscriber(rank) => self.subscribers.get(rank).keys.poll_timeout(),
+        }
+    }
+
+    /// The next deadline that the latest call may have moved.
+    pub fn poll_touched(&mut self) -> Option<Alarm> {
+        self.touched.pop()
+    }
+
+    /// The address of the peer behind `alarm`, where randomness depends on it.
+    pub fn peer_of(&self, alarm: Alarm) -> Option<SocketAddr> {
+        match alarm {
+            Alarm::Session(slot) => {
+                let session = self.session_at(slot)?;
+                Some(self.paa.as_ref()?.session(session)?.pac())
+            }
+            Alarm::Subscriber(_) => None,
+        }
+    }
+
+    /// The next access to an outside store that the latest call made.
+    pub fn poll_store_access(&mut self) -> Option<StoreAccess> {
+        if self.subscribers.take_lookup() {
+            return Some(StoreAccess::CredentialLookup);
+        }
+        let left = self.key_writes.checked_sub(1)?;
+        self.key_writes = left;
+        Some(StoreAccess::KeyWrite)
+    }
+
+    /// The oldest event, with the rank of its meter.
+    pub fn poll_event(&mut self) -> Option<(u32, HeadendEvent)> {
+        self.events.pop_front()
+    }
+
+    /// Writes the next datagram to `out`.
+    pub fn poll_transmit(&mut self, out: &mut [u8]) -> Option<Transmit> {
+        if let Some(destination) = self.response_to.take() {
+            let len = self.response.len();
+            out.get_mut(..len)?.copy_from_slice(&self.response);
+            return Some(Transmit {
+                destination,
+                channel: Channel::C1222,
+                len,
+                retransmission: false,
+            });
+        }
+        let paa = self.paa.as_mut()?;
+        let pana = |transmit: crate::pana::Transmit, retransmission| Transmit {
+            destination: transmit.destination,
+            channel: Channel::Pana,
+            len: transmit.len,
+            retransmission,
+        };
+        if let Some(reply) = paa.poll_reply(out) {
+            return Some(pana(reply, false));
+        }
+        while let Some(&session) = self.talking.front() {
+            if let Some(transmit) = paa.poll_transmit(session, out) {
+                let slot = session.slot() as usize;
+                let sent = paa.session(session).map_or(0, PaaSession::retransmissions);
+                let known = core::mem::replace(&mut self.slots[slot].retransmissions, sent);
+                return Some(pana(transmit, sent > known));
+            }
+            self.talking.pop_front();
+        }
+        None
+    }
+
+    /// Loses all sessions and keys, as a restart without a stored state does.
+    pub fn forget_sessions(&mut self, now: Instant) {
+        self.paa = None;
+        self.enforcement = EnforcementPoint::new();
+        self.slots.clear();
+        self.talking.clear();
+        self.response_to = None;
+        for rank in 0..self.key_ids.len() as u32 {
+            let subscriber = self.subscribers.get_mut(rank);
+            subscriber.session = None;
+            subscriber.registered_until = Instant::ZERO;
+            subscriber.keys.erase_all(EndReason::Reboot, now);
+            self.collect_key_events(rank);
+        }
+    }
+
+    /// Ends the session of a meter (RFC 5191 §4.4).
+    pub fn terminate(&mut self, rank: u32, env: &mut Env<'_>) {
+        if let (Some(session), Some(paa)) = (self.subscribers.get(rank).session, &mut self.paa) {
+            paa.terminate(session, TerminationCause::Administrative, env);
+            self.settle(session, env);
+        }
+    }
+
+    /// Sessions that exist and, of these, sessions that are being established.
+    pub fn session_counts(&self) -> (usize, u32) {
+        let count = |paa: &Paa<_>| (paa.session_count(), paa.half_open_count());
+        self.paa.as_ref().map_or((0, 0), count)
+    }
+
+    /// Keys that are not erased, with the rank of their meter.
+    pub fn live_keys(&self) -> impl Iterator<Item = (u32, &KeySummary)> {
+        self.subscribers
+            .iter()
+            .flat_map(|(rank, subscriber)| subscriber.keys.keys().map(move |key| (rank, key)))
+    }
+
+    fn session_at(&self, slot: u32) -> Option<SessionRef> {
+        self.paa.as_ref()?.session_at(slot)
+    }
+
+    fn handle_pana(
+        &mut self,
+        source: SocketAddr,
+        octets: &[u8],
+        env: &mut Env<'_>,
+    ) -> Result<(), Reject> {
+        let config = &self.config;
+        let paa = self.paa.get_or_insert_with(|| agent(config, env));
+        let mut authorizer = Grants {
+            subscribers: &self.subscribers,
+            key_ids: &mut self.key_ids,
+            lifetime: config.session_lifetime,
+        };
+        let session = paa
+            .handle_datagram(source, octets, &self.subscribers, &mut authorizer, env)
+            .map_err(Reject::Pana)?;
+        if let Some(session) = session {
+            self.settle(session, env);
+        }
+        Ok(())
+    }
+
+    /// Lets the events of a session take effect and notes what has to be sent and watched.
+    fn settle(&mut self, session: SessionRef, env: &mut Env<'_>) {
+        let slot = session.slot() as usize;
+        if slot >= self.slots.len() {
+            self.slots.resize(slot + 1, Slot::default());
+        }
+        while let Some(event) = self.paa.as_mut().and_then(|paa| paa.poll_event(session)) {
+            self.on_session_event(session, event, env);
+        }
+        self.talking.push_back(session);
+        self.touched.push(Alarm::Session(session.slot()));
+    }
+
+    fn on_session_event(&mut self, session: SessionRef, event: PaaEvent, env: &mut Env<'_>) {
+        match event {
+            PaaEvent::KeysReady {
+                key_id,
+                lifetime,
+                keys,
+                identity,
+                ..
+            } => {
+                let Some(rank) = self.subscribers.find_identity(&identity) else {
+                    return;
+                };
+                self.slots[session.slot() as usize].owner = Some(rank);
+                let subscriber = self.subscribers.get_mut(rank);
+                let (emsk, session_id) = (&keys.emsk, keys.session_id.as_bytes());
+                let title = subscriber.title;
+                let content = title.get().content();
+                let installed = subscriber
+                    .keys
+                    .install(emsk, session_id, key_id, content, lifetime, env);
+                self.key_writes += u32::from(installed.is_ok());
+                self.collect_key_events(rank);
+            }
+            PaaEvent::Authenticated {
+                key_id,
+                lifetime,
+                kind,
+            } => {
+                let at = env.now + lifetime.scaled(FALLBACK_PERMILLE, 1_000);
+                self.slots[session.slot() as usize].fallback = Some(at);
+                self.on_authenticated(session, key_id, kind, env);
+            }
+            PaaEvent::Closed { .. } => self.on_closed(session, env),
+            PaaEvent::Rejected { .. } => {
+                if let Some(rank) = self.owner(session) {
+                    self.events
+                        .push_back((rank, HeadendEvent::AuthenticationFailed));
+                }
+            }
+            PaaEvent::AddressChanged { pac, .. } => {
+                // The old address stays closed: it may be somebody else's by now.
+                self.enforcement.open(pac.ip(), ACCESS_NETWORK);
+            }
+            PaaEvent::Replaced { .. } | PaaEvent::PingAnswered => {}
+        }
+    }
+
+    fn on_authenticated(
+        &mut self,
+        session: SessionRef,
+        key_id: u32,
+        kind: Authentication,
+        env: &mut Env<'_>,
+    ) {
+        let Some(rank) = self.owner(session) else {
+            return;
+        };
+        if let Some(pac) = self.paa.as_ref().and_then(|paa| paa.session(session)) {
+            self.enforcement.open(pac.pac().ip(), ACCESS_NETWORK);
+        }
+        let subscriber = self.subscribers.get_mut(rank);
+        subscriber.session = Some(session);
+        subscriber.keys.activate(key_id, env);
+        if kind == Authentication::Initial {
+            // A new session means that the meter has lost the keys of an older one.
+            subscriber
+                .keys
+                .erase_others(key_id, EndReason::Reboot, env.now);
+        }
+        self.collect_key_events(rank);
+        self.events.push_back((rank, HeadendEvent::Authenticated));
+    }
+
+    fn on_closed(&mut self, session: SessionRef, env: &mut Env<'_>) {
+        let Some(rank) = self.owner(session) else {
+            return;
+        };
+        self.slots[session.slot() as usize] = Slot::default();
+        let subscriber = self.subscribers.get_mut(rank);
+        if subscriber.session != Some(session) {
+            return;
+        }
+        subscriber.session = None;
+        subscriber
+            .keys
+            .erase_all(EndReason::SessionExpired, env.now);
+        if let Some(pac) = self.paa.as_ref().and_then(|paa| paa.session(session)) {
+            self.enforcement.close(pac.pac().ip(), ACCESS_NETWORK);
+        }
+        self.collect_key_events(rank);
+    }
+
+    fn owner(&self, session: SessionRef) -> Option<u32> {
+        self.slots.get(session.slot() as usize)?.owner
+    }
+
+    fn handle_c1222(
+        &mut self,
+        source: SocketAddr,
+        octets: &mut [u8],
+        utc: u32,
+        env: &mut Env<'_>,
+    ) -> Result<(), Reject> {
+        if !self.enforcement.is_open(source.ip(), ACCESS_NETWORK) {
+            return Err(Reject::AccessClosed);
+        }
+        let apdu = Apdu::parse(octets).map_err(|error| Reject::C1222(error.into()))?;
+        let calling = apdu.header().calling.unwrap_or(ApTitle::UNASSIGNED);
+        let rank = self
+            .subscribers
+            .find_title(calling, apdu.base())
+            .ok_or(Reject::TitleUnknown)?;
+        let result = self.serve(rank, octets, utc, env);
+        self.touched.push(Alarm::Subscriber(rank));
+        self.collect_key_events(rank);
+        let reply = result.map_err(Reject::C1222)?;
+        self.response_to = reply.then_some(source);
+        Ok(())
+    }
+
+    /// Serves a message of the meter; returns whether there is a response.
+    fn serve(
+        &mut self,
+        rank: u32,
+        octets: &mut [u8],
+        utc: u32,
+        env: &mut Env<'_>,
+    ) -> Result<bool, c1222::Reject> {
+        let subscriber = self.subscribers.get_mut(rank);
+        let incoming = subscriber
+            .node
+            .receive(octets, &mut subscriber.keys, utc, env)?;
+        let Kind::Request(reply_to) = incoming.kind else {
+            return Ok(false);
+        };
+        let mut answers = [0; RESPONSE_MAX];
+        let mut writer = Writer::new(&mut answers);
+        for service in incoming.payload.services() {
+            let request = Request::parse(service?)?;
+            match &request {
+                Request::Register(register) => {
+                    let longest = self.config.registration_period;
+                    let granted = grant(register, longest);
+                    let period = Duration::from_secs(u64::from(granted.period_s));
+                    subscriber.registered_until = env.now + period;
+                    put_service(&mut writer, |writer| {
+                        Response::OK.emit(writer)?;
+                        granted.emit(writer)
+                    })?;
+                }
+                Request::Write(write) => {
+                    let (_, block) = Block::from_write(write)?;
+                    for interval in intervals(&block, self.config.interval_s) {
+                        self.events
+                            .push_back((rank, HeadendEvent::Interval(interval)));
+                    }
+                    put_service(&mut writer, |writer| Response::OK.emit(writer))?;
+                }
+                _ => put_service(&mut writer, |writer| {
+                    Response::of(ResponseCode::Sns).emit(writer)
+                })?,
+            }
+        }
+        let services = writer.written();
+        Ok(self.respond(rank, &reply_to, services, utc, env))
+    }
+
+    fn respond(
+        &mut self,
+        rank: u32,
+        reply_to: &ReplyTo,
+        services: &[u8],
+        utc: u32,
+        env: &mut Env<'_>,
+    ) -> bool {
+        let subscriber = self.subscribers.get_mut(rank);
+        self.response.resize(RESPONSE_MAX, 0);
+        let put = |writer: &mut Writer<'_>| -> Result<(), Error> { writer.put(services) };
+        let keys = &mut subscriber.keys;
+        let built = subscriber
+            .node
+            .respond(reply_to, keys, utc, &mut self.response, put, env);
+        self.response.truncate(built.map_or(0, |sent| sent.len));
+        built.is_ok()
+    }
+
+    fn collect_key_events(&mut self, rank: u32) {
+        let subscriber = self.subscribers.get_mut(rank);
+        while let Some(event) = subscriber.keys.poll_event() {
+            if let KeyEvent::Ended(summary) = event {
+                self.events
+                    .push_back((rank, HeadendEvent::KeyEnded(summary)));
+            }
+        }
+        self.touched.push(Alarm::Subscriber(rank));
+    }
+}
+
+impl core::fmt::Debug for Headend {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Headend")
+            .field("subscribers", &self.key_ids.len())
+            .field("sessions", &self.session_counts())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Grants access to every subscriber that EAP has authenticated.
+struct Grants<'a> {
+    subscribers: &'a Subscribers,
+    key_ids: &'a mut Vec<u32>,
+    lifetime: Duration,
+}
+
+impl Authorizer for Grants<'_> {
+    fn authorize(&mut self, identity: &[u8]) -> Decision {
+        let Some(rank) = self.subscribers.find_identity(identity) else {
+            return Decision::Deny { key_id: 0 };
+        };
+        let key_id = &mut self.key_ids[rank as usize];
+        *key_id = key_id.wrapping_add(1);
+        Decision::Grant {
+            key_id: *key_id,
+            lifetime: self.lifetime,
+        }
+    }
+}
+
+fn agent(config: &Arc<Config>, env: &mut Env<'_>) -> Paa<PskServer> {
+    let (identity, eap) = (Arc::clone(&config.server_identity), config.eap);
+    let make = move || Authenticator::new(PskServer::new(Arc::clone(&identity)), eap);
+    Paa::new(Arc::clone(&config.pana), Box::new(make), env)
+}
+
+/// The registration that is granted for `register`.
+fn grant<'a>(register: &Register<'a>, longest: Duration) -> Registered<'a> {
+    let longest_s = u32::try_from(longest.as_secs()).unwrap_or(Register::NO_PREFERENCE_S);
+    let period_s = match register.period_s {
+        0 | Register::NO_PREFERENCE_S => longest_s,
+        period_s => period_s.min(longest_s),
+    };
+    Registered {
+        ap_title: register.ap_title,
+        delay_s: 0,
+        period_s,
+        info: 0,
+    }
+}
+
+/// The valid intervals of a block, each with the time of its end.
+fn intervals(block: &Block<'_>, length_s: u32) -> impl Iterator<Item = Interval> {
+    let end_utc_s = block.end.to_utc().unwrap_or(0);
+    let count = block.len() as u32;
+    block
+        .intervals()
+        .zip(0..)
+        .filter(|(interval, _)| interval.valid)
+        .map(move |(interval, index)| Interval {
+            end_utc_s: end_utc_s.saturating_sub((count - 1 - index) * length_s),
+            watt_hours: u32::from(interval.values[0]),
+        })
+}

@@ -1,0 +1,78 @@
+//! The configuration that all meters of a kind share.
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use crate::c1222::aptitle::Title;
+use crate::c1222::epsem::Mode;
+use crate::eap::psk::LongTermKeys;
+use crate::time::Duration;
+use crate::{pana, ukmf};
+
+/// When a meter starts its re-authentication after a success.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reauthentication {
+    /// After a period, uniformly earlier or later by at most a share of it.
+    Every {
+        /// The period.
+        period: Duration,
+        /// The share in thousandths.
+        jitter_permille: u32,
+    },
+    /// At a uniformly drawn share of the session lifetime.
+    Fraction {
+        /// The least share in thousandths.
+        from_permille: u32,
+        /// The greatest share in thousandths.
+        to_permille: u32,
+    },
+}
+
+/// How intervals are reported to the head-end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReportPolicy {
+    /// Security mode of the messages.
+    pub mode: Mode,
+    /// How long to wait for the response.
+    pub timeout: Duration,
+    /// Transmissions before the report waits for the next one.
+    pub attempts: u32,
+}
+
+/// The configuration.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The network access client.
+    pub pana: Arc<pana::Config>,
+    /// Identity of the head-end, the only one that the meter accepts.
+    pub server_identity: Arc<[u8]>,
+    /// Rotation of keys.
+    pub keys: ukmf::Policy,
+    /// When to re-authenticate.
+    pub reauthentication: Reauthentication,
+    /// Period of the liveness test in the access phase, if there is one.
+    pub ping: Option<Duration>,
+    /// Whether session and keys survive a loss of power.
+    pub nonvolatile_session: bool,
+    /// Range of the random pause before a failed authentication is tried again.
+    pub retry: (Duration, Duration),
+    /// Interval reports.
+    pub report: ReportPolicy,
+    /// Length of an interval in seconds, whole minutes.
+    pub interval_s: u32,
+    /// Period of the C12.22 registration; none if the meter does not register.
+    pub registration: Option<Duration>,
+    /// ApTitle of the head-end.
+    pub headend_title: Title,
+}
+
+/// What distinguishes one meter from the others.
+#[derive(Debug)]
+pub struct Provisioning {
+    /// Identity ID_P in EAP-PSK.
+    pub identity: Vec<u8>,
+    /// Its long-term keys.
+    pub keys: LongTermKeys,
+    /// Arcs of its ApTitle below the network root.
+    pub title_arcs: [u32; 2],
+}

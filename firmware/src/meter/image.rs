@@ -1,0 +1,277 @@
+//! The meter as its host sees it.
+
+use alloc::collections::VecDeque;
+use alloc::sync::Arc;
+
+use super::access::{Access, AccessEvent};
+use super::backlog::Interval;
+use super::config::{Config, Provisioning};
+use super::reporter::{self, Reporter};
+use crate::c1222::aptitle::Title;
+use crate::eap::psk::PskPeer;
+use crate::pana::CloseCause;
+use crate::time::Instant;
+use crate::ukmf::{EndReason, KeyEvent, KeyStore, KeySummary, Role};
+use crate::{Env, Reject};
+
+/// The two UDP ports of a meter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Channel {
+    /// Network access authentication, UDP port 716.
+    Pana,
+    /// C12.22, UDP port 1153.
+    C1222,
+}
+
+impl Channel {
+    /// The name of the protocol.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pana => "pana",
+            Self::C1222 => "c1222",
+        }
+    }
+}
+
+/// A datagram that was written to the host's buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Transmit {
+    /// Which port it leaves from and goes to.
+    pub channel: Channel,
+    /// Its length.
+    pub len: usize,
+    /// Whether it repeats an earlier datagram.
+    pub retransmission: bool,
+}
+
+/// What the host learns.
+#[derive(Clone, Copy, Debug)]
+pub enum MeterEvent {
+    /// An authentication succeeded: access is open and a key is in force.
+    Authenticated {
+        /// PANA Key-Id.
+        key_id: u32,
+    },
+    /// An authentication failed, or a session ended without one.
+    AuthenticationFailed {
+        /// Why.
+        cause: &'static str,
+    },
+    /// A key was erased.
+    KeyEnded(KeySummary),
+}
+
+/// The protocol code of one meter.
+#[derive(Debug)]
+pub struct Meter {
+    config: Arc<Config>,
+    access: Access,
+    keys: KeyStore,
+    reporter: Reporter,
+    /// Absolute ApTitle, which the keys are bound to.
+    title: Title,
+    events: VecDeque<MeterEvent>,
+}
+
+impl Meter {
+    /// A meter without power.
+    pub fn new(config: Arc<Config>, provisioning: Provisioning) -> Self {
+        let title = reporter::title(provisioning.title_arcs);
+        let method = PskPeer::new(
+            provisioning.identity,
+            Some(Arc::clone(&config.server_identity)),
+            provisioning.keys,
+        );
+        Self {
+            access: Access::new(&config, method),
+            keys: KeyStore::new(Role::Meter, config.keys),
+            reporter: Reporter::new(reporter::node(title, &config)),
+            title: reporter::absolute(&title),
+            events: VecDeque::new(),
+            config,
+        }
+    }
+
+    /// The firmware starts: it looks for the head-end, unless a stored session is still valid.
+    pub fn power_on(&mut self, utc: u32, env: &mut Env<'_>) {
+        if !self.access.survives() {
+            self.access.start(env);
+        }
+        self.proceed(utc, env);
+    }
+
+    /// Power is lost: what is not in non-volatile memory is gone.
+    pub fn power_off(&mut self, env: &mut Env<'_>) {
+        self.reporter.reset();
+        if self.config.nonvolatile_session && self.access.survives() {
+            return;
+        }
+        self.access.reset();
+        self.keys.erase_all(EndReason::Reboot, env.now);
+        self.collect_key_events();
+    }
+
+    /// Starts a re-authentication ahead of time.
+    pub fn reauthenticate(&mut self, env: &mut Env<'_>) {
+        self.access.reauthenticate(env);
+    }
+
+    /// Takes the UDP payload of a datagram; `utc` is the time in seconds since 1970.
+    ///
+    /// C12.22 messages are decrypted in place.
+    pub fn handle_datagram(
+        &mut self,
+        channel: Channel,
+        octets: &mut [u8],
+        utc: u32,
+        env: &mut Env<'_>,
+    ) -> Result<(), Reject> {
+        let result = match channel {
+            Channel::Pana => self
+                .access
+                .handle_datagram(octets, env)
+                .map_err(Reject::Pana),
+            // The enforcement point: nothing but PANA before success (RFC 5191 §2).
+            Channel::C1222 if !self.access.is_open() => Err(Reject::AccessClosed),
+            Channel::C1222 => self
+                .reporter
+                .receive(&self.config, octets, &mut self.keys, utc, env)
+                .map_err(Reject::C1222),
+        };
+        self.proceed(utc, env);
+        result
+    }
+
+    /// Acts on every deadline that `env.now` has reached.
+    pub fn handle_timeout(&mut self, utc: u32, env: &mut Env<'_>) {
+        self.access.handle_timeout(&self.config, env);
+        self.keys.handle_timeout(env.now);
+        self.reporter
+            .handle_timeout(&self.config, &mut self.keys, utc, env);
+        self.proceed(utc, env);
+    }
+
+    /// Remembers an interval that has closed.
+    pub fn close_interval(&mut self, interval: Interval) {
+        self.reporter.push(interval);
+    }
+
+    /// Reports the intervals that the head-end does not have, as soon as there is a key.
+    pub fn report(&mut self, utc: u32, env: &mut Env<'_>) {
+        self.reporter.report();
+        self.proceed(utc, env);
+    }
+
+    /// When [`Meter::handle_timeout`] is due next.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        [
+            self.access.poll_timeout(),
+            self.keys.poll_timeout(),
+            self.reporter.poll_timeout(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    /// The oldest event.
+    pub fn poll_event(&mut self) -> Option<MeterEvent> {
+        self.events.pop_front()
+    }
+
+    /// Writes the next datagram to `out`.
+    pub fn poll_transmit(&mut self, out: &mut [u8]) -> Option<Transmit> {
+        if let Some((len, retransmission)) = self.access.poll_transmit(out) {
+            return Some(Transmit {
+                channel: Channel::Pana,
+                len,
+                retransmission,
+            });
+        }
+        let (len, retransmission) = self.reporter.poll_transmit(out)?;
+        Some(Transmit {
+            channel: Channel::C1222,
+            len,
+            retransmission,
+        })
+    }
+
+    /// Whether the head-end has granted access.
+    pub fn is_open(&self) -> bool {
+        self.access.is_open()
+    }
+
+    /// Whether an authentication is under way.
+    pub fn is_authenticating(&self) -> bool {
+        self.access.is_authenticating()
+    }
+
+    /// Keys that are not erased, for reports.
+    pub fn live_keys(&self) -> impl Iterator<Item = &KeySummary> {
+        self.keys.keys()
+    }
+
+    /// Lets new keys and the end of a session take effect, then sends what is due.
+    fn proceed(&mut self, utc: u32, env: &mut Env<'_>) {
+        while let Some(event) = self.access.poll_event(&self.config, env) {
+            match event {
+                AccessEvent::Authenticated {
+                    key_id,
+                    lifetime,
+                    keys,
+                } => {
+                    let (emsk, session) = (&keys.emsk, keys.session_id.as_bytes());
+                    let title = self.title.get();
+                    let installed =
+                        self.keys
+                            .install(emsk, session, key_id, title.content(), lifetime, env);
+                    // PAN[C] is queued behind this event: the head-end has had the key since
+                    // PAR[C], so this end may send under it at once.
+                    if installed.is_ok() {
+                        self.keys.activate(key_id, env);
+                    }
+                    self.events.push_back(MeterEvent::Authenticated { key_id });
+                }
+                AccessEvent::Rejected => self.end_keys(EndReason::AuthorizationRejected, env),
+                AccessEvent::Closed(cause) => {
+                    self.end_keys(end_reason(cause), env);
+                    self.reporter.reset();
+                    let cause = cause.name();
+                    self.events
+                        .push_back(MeterEvent::AuthenticationFailed { cause });
+                }
+            }
+        }
+        if self.access.is_open() {
+            self.reporter
+                .proceed(&self.config, &mut self.keys, utc, env);
+        }
+        self.collect_key_events();
+    }
+
+    fn end_keys(&mut self, reason: EndReason, env: &mut Env<'_>) {
+        self.keys.erase_all(reason, env.now);
+    }
+
+    fn collect_key_events(&mut self) {
+        while let Some(event) = self.keys.poll_event() {
+            if let KeyEvent::Ended(summary) = event {
+                self.events.push_back(MeterEvent::KeyEnded(summary));
+            }
+        }
+    }
+}
+
+/// Why the keys of a session end with it.
+pub(crate) const fn end_reason(cause: CloseCause) -> EndReason {
+    match cause {
+        CloseCause::AuthenticationTimeout | CloseCause::EapFailed | CloseCause::Rejected => {
+            EndReason::ReauthenticationFailed
+        }
+        CloseCause::SessionExpired => EndReason::SessionExpired,
+        CloseCause::Reset => EndReason::Reboot,
+        CloseCause::PeerUnreachable | CloseCause::Terminated | CloseCause::TerminatedByPeer(_) => {
+            EndReason::Terminated
+        }
+    }
+}

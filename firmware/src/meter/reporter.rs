@@ -1,0 +1,380 @@
+//! C12.22 traffic of the meter: registration and interval reports.
+//!
+//! One request is outstanding at a time. A request that is not answered is built anew, under
+//! whatever key is current then, until its attempts are used up; intervals that were not
+//! confirmed go with the next report.
+
+use alloc::vec::Vec;
+
+use super::backlog::{Backlog, Interval};
+use super::config::Config;
+use crate::Env;
+use crate::c1222::acse::Qualifier;
+use crate::c1222::aptitle::{NETWORK_ROOT, Title};
+use crate::c1222::epsem::{Mode, ResponseControl, put_service};
+use crate::c1222::interval::{self, EndTime};
+use crate::c1222::node::{Kind, Node, Options, Sent};
+use crate::c1222::service::{
+    ConnectionType, NodeType, Register, Registered, Request, Response, ResponseCode,
+};
+use crate::c1222::{self, Reject};
+use crate::time::Instant;
+use crate::ukmf::KeyStore;
+use crate::wire::{Error, Writer};
+
+/// Intervals per report at most: what fits into a datagram of 576 octets (RFC 6142 §2.6).
+const INTERVALS_PER_REPORT: usize = 40;
+/// Octets of the longest message: a report with its protection.
+const MESSAGE_MAX: usize = 640;
+/// Device class of the meter of reference.
+const DEVICE_CLASS: [u8; 4] = *b"SH2E";
+/// Connectionless messages are supported and accepted (RFC 6142 §2.2: UDP both ways).
+const CONNECTION_TYPE: ConnectionType = ConnectionType(0x36);
+
+/// A request that waits for its response.
+#[derive(Clone, Copy, Debug)]
+struct Outstanding {
+    purpose: Purpose,
+    invocation: u32,
+    attempt: u32,
+    deadline: Instant,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Purpose {
+    Registration,
+    /// A report of intervals, the last of which ends at this time.
+    Report(u32),
+}
+
+/// Registration and reports of one meter.
+#[derive(Debug)]
+pub(super) struct Reporter {
+    node: Node,
+    backlog: Backlog,
+    outstanding: Option<Outstanding>,
+    /// Until when the registration lasts.
+    registered_until: Option<Instant>,
+    /// A report is due and waits for a key or for the registration.
+    report_due: bool,
+    /// Messages that wait to be sent: a request and a response.
+    request: Vec<u8>,
+    request_attempt: u32,
+    response: Vec<u8>,
+}
+
+impl Reporter {
+    pub(super) fn new(node: Node) -> Self {
+        Self {
+            node,
+            backlog: Backlog::default(),
+            outstanding: None,
+            registered_until: None,
+            report_due: false,
+            request: Vec::new(),
+            request_attempt: 0,
+            response: Vec::new(),
+        }
+    }
+
+    /// Remembers an interval.
+    pub(super) fn push(&mut self, interval: Interval) {
+        self.backlog.push(interval);
+    }
+
+    /// Reports what is not confirmed, as soon as it can.
+    pub(super) fn report(&mut self) {
+        self.report_due = true;
+    }
+
+    /// Forgets what a loss of power takes: everything but the intervals.
+    pub(super) fn reset(&mut self) {
+        self.node.forget_all();
+        self.outstanding = None;
+        self.registered_until = None;
+        self.report_due = false;
+        self.request.clear();
+        self.response.clear();
+    }
+
+    /// Sends what is due, if nothing is outstanding and there is a key.
+    pub(super) fn proceed(
+        &mut self,
+        config: &Config,
+        keys: &mut KeyStore,
+        utc: u32,
+        env: &mut Env<'_>,
+    ) {
+        if self.outstanding.is_some() {
+            return;
+        }
+        if config.registration.is_some() && self.registered_until.is_none_or(|at| at <= env.now) {
+            self.send(Purpose::Registration, 1, config, keys, utc, env);
+        } else if self.report_due && self.backlog.unconfirmed_len() > 0 {
+            self.send(Purpose::Report(0), 1, config, keys, utc, env);
+        }
+    }
+
+    pub(super) fn handle_timeout(
+        &mut self,
+        config: &Config,
+        keys: &mut KeyStore,
+        utc: u32,
+        env: &mut Env<'_>,
+    ) {
+        let Some(outstanding) = self
+            .outstanding
+            .filter(|request| request.deadline <= env.now)
+        else {
+            return;
+        };
+        self.outstanding = None;
+        self.node.forget(outstanding.invocation);
+        if outstanding.attempt < config.report.attempts {
+            self.send(
+                outstanding.purpose,
+                outstanding.attempt + 1,
+                config,
+                keys,
+                utc,
+                env,
+            );
+        } else {
+            // The next report tries again; a registration is tried again with it.
+            self.report_due = false;
+        }
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        self.outstanding.map(|request| request.deadline)
+    }
+
+    /// Takes a message from the head-end.
+    pub(super) fn receive(
+        &mut self,
+        config: &Config,
+        octets: &mut [u8],
+        keys: &mut KeyStore,
+        utc: u32,
+        env: &mut Env<'_>,
+    ) -> Result<(), Reject> {
+        let incoming = self.node.receive(octets, keys, utc, env)?;
+        match incoming.kind {
+            Kind::Response(invocation) => {
+                let Some(outstanding) = self
+                    .outstanding
+                    .take_if(|request| request.invocation == invocation)
+                else {
+                    return Err(Reject::UnexpectedResponse);
+                };
+                let service = incoming.payload.services().next();
+                let response = Response::parse(service.ok_or(Error::Malformed("service list"))??)?;
+                self.conclude(outstanding.purpose, &response, env)?;
+            }
+            Kind::Request(reply_to) => {
+                let mut answers = [0; MESSAGE_MAX];
+                let mut writer = Writer::new(&mut answers);
+                for service in incoming.payload.services() {
+                    answer(&Request::parse(service?)?, &mut writer)?;
+                }
+                let services = writer.written();
+                self.response.resize(MESSAGE_MAX, 0);
+                let built = self.node.respond(
+                    &reply_to,
+                    keys,
+                    utc,
+                    &mut self.response,
+                    |writer| writer.put(services),
+                    env,
+                );
+                // Without a key for the response there is none; the requester asks again.
+                self.response.truncate(built.map_or(0, |sent| sent.len));
+            }
+        }
+        self.proceed(config, keys, utc, env);
+        Ok(())
+    }
+
+    /// Copies the next message to `out`; returns its length and whether it was sent before.
+    pub(super) fn poll_transmit(&mut self, out: &mut [u8]) -> Option<(usize, bool)> {
+        let (message, repeated) = if !self.response.is_empty() {
+            (&mut self.response, false)
+        } else if !self.request.is_empty() {
+            (&mut self.request, self.request_attempt > 1)
+        } else {
+            return None;
+        };
+        let len = message.len();
+        let copied = out.get_mut(..len).map(|out| out.copy_from_slice(message));
+        message.clear();
+        copied.map(|()| (len, repeated))
+    }
+
+    fn conclude(
+        &mut self,
+        purpose: Purpose,
+        response: &Response<'_>,
+        env: &mut Env<'_>,
+    ) -> Result<(), Reject> {
+        if response.code != ResponseCode::Ok {
+            self.report_due = false;
+            return Ok(());
+        }
+        match purpose {
+            Purpose::Registration => {
+                let granted = Registered::parse(response.data)?;
+                let period = crate::Duration::from_secs(u64::from(granted.period_s));
+                // Renew in time: nine tenths of what was granted.
+                self.registered_until = Some(env.now + period.scaled(9, 10));
+                self.report_due |= self.backlog.unconfirmed_len() > 0;
+            }
+            Purpose::Report(end_utc_s) => {
+                self.backlog.confirm(end_utc_s);
+                // More than fits into one report goes at once.
+                self.report_due = self.backlog.unconfirmed_len() > 0;
+            }
+        }
+        Ok(())
+    }
+
+    fn send(
+        &mut self,
+        purpose: Purpose,
+        attempt: u32,
+        config: &Config,
+        keys: &mut KeyStore,
+        utc: u32,
+        env: &mut Env<'_>,
+    ) {
+        self.request.resize(MESSAGE_MAX, 0);
+        let built = match purpose {
+            Purpose::Registration => self.build_registration(config, keys, utc, env),
+            Purpose::Report(_) => self.build_report(config, keys, utc, env),
+        };
+        let Some((purpose, sent)) = built else {
+            // No key: the next authentication calls again.
+            self.request.clear();
+            return;
+        };
+        self.request.truncate(sent.len);
+        self.request_attempt = attempt;
+        self.outstanding = Some(Outstanding {
+            purpose,
+            invocation: sent.invocation,
+            attempt,
+            deadline: env.now + config.report.timeout,
+        });
+    }
+
+    fn build_registration(
+        &mut self,
+        config: &Config,
+        keys: &mut KeyStore,
+        utc: u32,
+        env: &mut Env<'_>,
+    ) -> Option<(Purpose, Sent)> {
+        let title = *self.node.local();
+        let period_s = config
+            .registration?
+            .as_secs()
+            .min(u64::from(Register::NO_PREFERENCE_S));
+        let register = Request::Register(Register {
+            node_type: NodeType::END_DEVICE,
+            connection_type: CONNECTION_TYPE,
+            device_class: DEVICE_CLASS,
+            ap_title: title.get(),
+            serial_number: title.get().content(),
+            native_address: &[],
+            period_s: period_s as u32,
+            my_domain: None,
+        });
+        let options = options(config.report.mode, None);
+        let write = |writer: &mut Writer<'_>| put_service(writer, |writer| register.emit(writer));
+        let sent = self
+            .node
+            .request(&options, keys, utc, &mut self.request, write, env)
+            .ok()?;
+        Some((Purpose::Registration, sent))
+    }
+
+    fn build_report(
+        &mut self,
+        config: &Config,
+        keys: &mut KeyStore,
+        utc: u32,
+        env: &mut Env<'_>,
+    ) -> Option<(Purpose, Sent)> {
+        let mut values = [interval::Interval::default(); INTERVALS_PER_REPORT];
+        let mut count = 0;
+        let mut end_utc_s = 0;
+        for interval in self.backlog.next(INTERVALS_PER_REPORT, config.interval_s) {
+            values[count] = interval::Interval {
+                valid: true,
+                status: [0; 3],
+                values: [
+                    u16::try_from(interval.watt_hours).unwrap_or(u16::MAX),
+                    0,
+                    0,
+                    0,
+                ],
+            };
+            count += 1;
+            end_utc_s = interval.end_utc_s;
+        }
+        let end = EndTime::from_utc(end_utc_s)?;
+        let options = options(config.report.mode, Some(Qualifier::NOTIFICATION));
+        let intervals = &values[..count];
+        let write = |writer: &mut Writer<'_>| interval::put_push(writer, 0, end, intervals);
+        let sent = self
+            .node
+            .request(&options, keys, utc, &mut self.request, write, env)
+            .ok()?;
+        Some((Purpose::Report(end_utc_s), sent))
+    }
+}
+
+fn options(mode: Mode, qualifier: Option<Qualifier>) -> Options {
+    Options {
+        mode,
+        response: ResponseControl::Always,
+        qualifier,
+        ed_class: Some(DEVICE_CLASS),
+    }
+}
+
+/// Answers a request of the head-end.
+fn answer(request: &Request<'_>, writer: &mut Writer<'_>) -> Result<(), Error> {
+    match request {
+        Request::Identification => put_service(writer, |writer| {
+            Response::OK.emit(writer)?;
+            c1222::service::Identification::emit(&[], writer)
+        }),
+        _ => put_service(writer, |writer| {
+            Response::of(ResponseCode::Sns).emit(writer)
+        }),
+    }
+}
+
+/// The node of a meter with the given title.
+pub(super) fn node(local: Title, config: &Config) -> Node {
+    let mode_min = config.report.mode;
+    Node::new(
+        local,
+        config.headend_title,
+        c1222::node::Config {
+            mode_min,
+            response_timeout: config.report.timeout,
+            ..c1222::node::Config::default()
+        },
+    )
+}
+
+/// The content octets of the absolute form of `title`, which the keys are bound to.
+pub(super) fn absolute(title: &Title) -> Title {
+    title.to_absolute(&NETWORK_ROOT).unwrap_or(*title)
+}
+
+/// Shorthand for a relative title of two arcs.
+pub(super) fn title(arcs: [u32; 2]) -> Title {
+    Title::relative(&arcs).unwrap_or(Title::UNASSIGNED)
+}

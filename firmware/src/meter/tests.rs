@@ -1,0 +1,304 @@
+//! A meter and a head-end instance, back to back.
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng;
+
+use super::*;
+use crate::c1222::aptitle::Title;
+use crate::c1222::epsem::Mode;
+use crate::crypto::Work;
+use crate::eap::AuthenticatorConfig;
+use crate::eap::psk::LongTermKeys;
+use crate::headend::{self, Alarm, Headend, HeadendEvent, Subscription};
+use crate::time::{Duration, Instant};
+use crate::{Env, Reject, pana, ukmf};
+
+const UTC: u32 = 1_768_435_200;
+const METER: &str = "10.0.0.1:716";
+
+struct Pair {
+    meter: Meter,
+    headend: Headend,
+    now: Instant,
+    rng: ChaCha8Rng,
+    /// Every datagram, in order: whether it went up, its channel and its octets.
+    log: Vec<(bool, Channel, Vec<u8>)>,
+    meter_events: Vec<MeterEvent>,
+    headend_events: Vec<HeadendEvent>,
+}
+
+impl Pair {
+    fn new(psk_at_headend: [u8; 16]) -> Self {
+        let pana = Arc::new(pana::Config {
+            piggyback: true,
+            ..pana::Config::default()
+        });
+        let server_identity: Arc<[u8]> = b"headend@utility.example"[..].into();
+        let headend_title = Title::relative(&[2, 1]).unwrap();
+        let config = Config {
+            pana: Arc::clone(&pana),
+            server_identity: Arc::clone(&server_identity),
+            keys: ukmf::Policy::default(),
+            reauthentication: Reauthentication::Every {
+                period: Duration::from_secs(3_600),
+                jitter_permille: 0,
+            },
+            ping: None,
+            nonvolatile_session: false,
+            retry: (Duration::from_secs(10), Duration::from_secs(10)),
+            report: ReportPolicy {
+                mode: Mode::Encrypted,
+                timeout: Duration::from_secs(10),
+                attempts: 4,
+            },
+            interval_s: 900,
+            registration: Some(Duration::from_secs(86_400)),
+            headend_title,
+        };
+        let keys = |psk: &[u8; 16]| LongTermKeys::from_psk(psk, &mut Work::default());
+        let identity = b"meter-1@ami.example".to_vec();
+        let provisioning = Provisioning {
+            identity: identity.clone(),
+            keys: keys(&[7; 16]),
+            title_arcs: [1, 1],
+        };
+        let mut headend = Headend::new(Arc::new(headend::Config {
+            pana,
+            eap: AuthenticatorConfig {
+                identity_request: true,
+                ..AuthenticatorConfig::default()
+            },
+            server_identity,
+            session_lifetime: Duration::from_secs(5_400),
+            keys: ukmf::Policy::default(),
+            title: headend_title,
+            mode_min: Mode::Encrypted,
+            acceptance_window: Duration::from_secs(900),
+            registration_period: Duration::from_secs(86_400),
+            interval_s: 900,
+        }));
+        headend.subscribe(Subscription {
+            identity,
+            keys: keys(&psk_at_headend),
+            title_arcs: [1, 1],
+        });
+        Self {
+            meter: Meter::new(Arc::new(config), provisioning),
+            headend,
+            now: Instant::ZERO,
+            rng: ChaCha8Rng::seed_from_u64(1),
+            log: Vec::new(),
+            meter_events: Vec::new(),
+            headend_events: Vec::new(),
+        }
+    }
+
+    fn meter(&mut self, act: impl FnOnce(&mut Meter, u32, &mut Env<'_>)) {
+        let mut work = Work::default();
+        let utc = UTC + self.now.as_secs() as u32;
+        act(
+            &mut self.meter,
+            utc,
+            &mut Env::new(self.now, &mut self.rng, &mut work),
+        );
+    }
+
+    fn up(&mut self, channel: Channel, octets: &mut [u8]) -> Result<(), Reject> {
+        let mut work = Work::default();
+        let utc = UTC + self.now.as_secs() as u32;
+        let mut env = Env::new(self.now, &mut self.rng, &mut work);
+        let source: SocketAddr = METER.parse().unwrap();
+        self.headend
+            .handle_datagram(channel, source, octets, utc, &mut env)
+    }
+
+    /// Exchanges datagrams until nobody has anything to say.
+    fn exchange(&mut self) {
+        let mut buffer = [0; 2_048];
+        loop {
+            self.meter_events
+                .extend(core::iter::from_fn(|| self.meter.poll_event()));
+            if let Some(sent) = self.meter.poll_transmit(&mut buffer) {
+                self.log
+                    .push((true, sent.channel, buffer[..sent.len].to_vec()));
+                self.up(sent.channel, &mut buffer[..sent.len])
+                    .expect("the head-end accepts");
+                continue;
+            }
+            while let Some((rank, event)) = self.headend.poll_event() {
+                assert_eq!(rank, 0);
+                self.headend_events.push(event);
+            }
+            let Some(sent) = self.headend.poll_transmit(&mut buffer) else {
+                break;
+            };
+            assert_eq!(sent.destination, METER.parse().unwrap());
+            self.log
+                .push((false, sent.channel, buffer[..sent.len].to_vec()));
+            let octets = &mut buffer[..sent.len];
+            self.meter(|meter, utc, env| {
+                meter
+                    .handle_datagram(sent.channel, octets, utc, env)
+                    .expect("the meter accepts");
+            });
+        }
+    }
+
+    /// Lets time pass, with both ends acting on their deadlines.
+    fn advance(&mut self, until: Instant) {
+        loop {
+            let alarms = [Alarm::Session(0), Alarm::Session(1), Alarm::Subscriber(0)];
+            let meter = self.meter.poll_timeout();
+            let headend = alarms.map(|alarm| self.headend.deadline(alarm));
+            let next = headend.into_iter().chain([meter]).flatten().min();
+            let Some(next) = next.filter(|next| *next <= until) else {
+                break;
+            };
+            self.now = self.now.max(next);
+            self.meter(|meter, utc, env| meter.handle_timeout(utc, env));
+            for alarm in alarms {
+                if self
+                    .headend
+                    .deadline(alarm)
+                    .is_some_and(|at| at <= self.now)
+                {
+                    let mut work = Work::default();
+                    let mut env = Env::new(self.now, &mut self.rng, &mut work);
+                    self.headend.handle_timeout(alarm, &mut env);
+                }
+            }
+            self.exchange();
+        }
+        self.now = until;
+    }
+
+    fn authentications(&self) -> Vec<u32> {
+        let key_id = |event: &MeterEvent| match event {
+            MeterEvent::Authenticated { key_id } => Some(*key_id),
+            _ => None,
+        };
+        self.meter_events.iter().filter_map(key_id).collect()
+    }
+
+    fn delivered(&self) -> Vec<Interval> {
+        let interval = |event: &HeadendEvent| match event {
+            HeadendEvent::Interval(interval) => Some(*interval),
+            _ => None,
+        };
+        self.headend_events.iter().filter_map(interval).collect()
+    }
+}
+
+#[test]
+fn a_meter_joins_registers_reports_and_rotates_its_key() {
+    let mut pair = Pair::new([7; 16]);
+    pair.meter(|meter, utc, env| meter.power_on(utc, env));
+    pair.exchange();
+    assert_eq!(pair.authentications(), [1]);
+    assert!(pair.meter.is_open());
+    let first_c1222 = pair
+        .log
+        .iter()
+        .position(|(_, channel, _)| *channel == Channel::C1222);
+    assert_eq!(
+        first_c1222,
+        Some(11),
+        "eleven PANA datagrams come before anything else"
+    );
+
+    for number in 1..=8 {
+        pair.advance(Instant::from_secs(900 * number));
+        let interval = Interval {
+            end_utc_s: UTC + 900 * number as u32,
+            watt_hours: 100 + number as u32,
+        };
+        pair.meter(|meter, utc, env| {
+            meter.close_interval(interval);
+            meter.report(utc, env);
+        });
+        pair.exchange();
+        assert_eq!(pair.delivered().last(), Some(&interval));
+    }
+    // Two hours with a period of one hour: rotated at 1 h and at 2 h.
+    assert_eq!(pair.authentications(), [1, 2, 3]);
+    assert_eq!(pair.delivered().len(), 8);
+    let ended = pair
+        .meter_events
+        .iter()
+        .filter(|e| matches!(e, MeterEvent::KeyEnded(_)))
+        .count();
+    assert_eq!(
+        ended, 1,
+        "the first key is erased when its overlap is over, the second lives on"
+    );
+}
+
+#[test]
+fn nothing_but_pana_passes_before_success() {
+    let mut pair = Pair::new([7; 16]);
+    let mut message = *b"\x60\x05\xA8\x03\x02\x01\x01";
+    assert_eq!(
+        pair.up(Channel::C1222, &mut message),
+        Err(Reject::AccessClosed)
+    );
+    pair.meter(|meter, utc, env| {
+        let result = meter.handle_datagram(Channel::C1222, &mut message, utc, env);
+        assert_eq!(result, Err(Reject::AccessClosed));
+        meter.close_interval(Interval {
+            end_utc_s: UTC,
+            watt_hours: 1,
+        });
+        meter.report(utc, env);
+    });
+    pair.exchange();
+    assert!(pair.log.is_empty(), "a meter without a key reports nothing");
+}
+
+#[test]
+fn a_wrong_psk_opens_nothing_and_is_tried_again() {
+    let mut pair = Pair::new([8; 16]);
+    pair.meter(|meter, utc, env| meter.power_on(utc, env));
+    let mut buffer = [0; 2_048];
+    let mut refused = 0;
+    for _ in 0..200 {
+        while let Some(sent) = pair.meter.poll_transmit(&mut buffer) {
+            refused += u32::from(pair.up(sent.channel, &mut buffer[..sent.len]).is_err());
+        }
+        while let Some(sent) = pair.headend.poll_transmit(&mut buffer) {
+            let octets = &mut buffer[..sent.len];
+            pair.meter(|meter, utc, env| {
+                let _ = meter.handle_datagram(sent.channel, octets, utc, env);
+            });
+        }
+        pair.now = pair
+            .meter
+            .poll_timeout()
+            .expect("the meter never gives up for good");
+        pair.meter(|meter, utc, env| meter.handle_timeout(utc, env));
+    }
+    assert!(!pair.meter.is_open());
+    assert!(pair.authentications().is_empty());
+    assert!(pair.meter.live_keys().next().is_none());
+    assert!(refused > 0, "MAC_P does not verify");
+}
+
+#[test]
+fn a_reboot_brings_a_new_session_and_erases_the_old_key_at_both_ends() {
+    let mut pair = Pair::new([7; 16]);
+    pair.meter(|meter, utc, env| meter.power_on(utc, env));
+    pair.exchange();
+    pair.meter(|meter, _, env| meter.power_off(env));
+    assert!(!pair.meter.is_open());
+    assert!(pair.meter.live_keys().next().is_none());
+    pair.now = Instant::from_secs(60);
+    pair.meter(|meter, utc, env| meter.power_on(utc, env));
+    let mut buffer = [0; 2_048];
+    let sent = pair.meter.poll_transmit(&mut buffer).unwrap();
+    // This head-end follows RFC 5191 §5.5 to the letter: the old session has to expire first.
+    let reject = pair.up(sent.channel, &mut buffer[..sent.len]).unwrap_err();
+    assert_eq!(reject.name(), pana::Reject::MessageUnexpected.name());
+}
