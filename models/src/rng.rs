@@ -27,6 +27,8 @@ pub enum Purpose {
     Load = 6,
     /// When a meter boots, reports and re-authenticates.
     Timing = 7,
+    /// What a timeline does to a meter.
+    Timeline = 9,
     /// Which messages a record samples.
     Sampling = 8,
 }

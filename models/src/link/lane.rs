@@ -15,10 +15,14 @@ pub enum Transit {
     QueueFull,
 }
 
-/// The state of a lane: when it falls idle, and its random stream.
+/// The state of a lane: when it falls idle, when its latest frame arrives, its random stream.
+///
+/// A lane keeps its frames in order: a path with a varying latency delays what follows a slow
+/// frame. Only jitter, which comes on top, lets frames overtake each other.
 #[derive(Clone, Debug)]
 pub struct Lane {
     idle_at: Time,
+    latest: Time,
     stream: Stream,
 }
 
@@ -27,6 +31,7 @@ impl Lane {
     pub const fn new(stream: Stream) -> Self {
         Self {
             idle_at: Time::ZERO,
+            latest: Time::ZERO,
             stream,
         }
     }
@@ -49,7 +54,8 @@ impl Lane {
         if lost {
             return Transit::Lost;
         }
-        Transit::Delivered(self.idle_at + latency + jitter)
+        self.latest = self.latest.max(self.idle_at + latency);
+        Transit::Delivered(self.latest + jitter)
     }
 }
 
@@ -106,6 +112,31 @@ mod tests {
     fn a_frame_larger_than_the_queue_still_crosses_an_idle_lane() {
         let transit = lane().send(&profile(), Time::ZERO, 4_000);
         assert_eq!(transit, Transit::Delivered(Time(37_000_000)));
+    }
+
+    #[test]
+    fn a_varying_latency_keeps_the_order_and_jitter_does_not() {
+        let latency = LaneProfile {
+            latency: Dist::Uniform(1_000_000, 90_000_000),
+            ..profile()
+        };
+        let jitter = LaneProfile {
+            jitter: Dist::Uniform(0, 90_000_000),
+            ..profile()
+        };
+        let overtaken = |profile: &LaneProfile| {
+            let mut lane = lane();
+            let arrivals: Vec<_> = (0..200)
+                .map(|number| lane.send(profile, Time(number * 10_000_000), 100))
+                .map(|transit| match transit {
+                    Transit::Delivered(time) => time,
+                    other => panic!("{other:?}"),
+                })
+                .collect();
+            arrivals.windows(2).filter(|pair| pair[1] < pair[0]).count()
+        };
+        assert_eq!(overtaken(&latency), 0);
+        assert!(overtaken(&jitter) > 20);
     }
 
     #[test]

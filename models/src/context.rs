@@ -1,0 +1,319 @@
+//! What an event handler works with besides its own components.
+
+use core::net::SocketAddrV4;
+
+use firmware::c1222::apdu::Apdu;
+
+use crate::datagram::{C1222_PORT, Datagram, Handle, MessageType, Pool};
+use crate::event::{Agenda, Event};
+use crate::fleet::Fleet;
+use crate::link::{Direction, Lane, Transit};
+use crate::telemetry::{MessageRecord, Telemetry};
+use crate::time::Time;
+
+/// Octets of the longest datagram that protocol code emits.
+pub const DATAGRAM_MAX: usize = 2_048;
+
+/// What happens in an event. The numbers order events of one instant before their targets do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Kind {
+    /// A meter gets power.
+    PowerOn,
+    /// A meter loses power.
+    PowerOff,
+    /// A meter's firmware starts; the payload is the power cycle.
+    Boot,
+    /// A meter is told to re-authenticate.
+    Reauthenticate,
+    /// An instance goes down; the payload says whether it loses its sessions.
+    InstanceDown,
+    /// An instance comes back.
+    InstanceUp,
+    /// A datagram arrives; the payload is its handle.
+    Arrive,
+    /// A processor or core falls free and datagrams wait for it.
+    Ready,
+    /// An alarm of a meter rings.
+    Alarm,
+    /// A session alarm of an instance rings; the payload is the session.
+    SessionAlarm,
+    /// A subscriber alarm of an instance rings; the payload is the subscriber.
+    SubscriberAlarm,
+    /// An interval is over; the payload is its number.
+    Interval,
+}
+
+impl Kind {
+    /// Every kind, in the order of their codes.
+    pub const ALL: [Self; 12] = [
+        Self::PowerOn,
+        Self::PowerOff,
+        Self::Boot,
+        Self::Reauthenticate,
+        Self::InstanceDown,
+        Self::InstanceUp,
+        Self::Arrive,
+        Self::Ready,
+        Self::Alarm,
+        Self::SessionAlarm,
+        Self::SubscriberAlarm,
+        Self::Interval,
+    ];
+
+    /// The kind of an event.
+    pub fn of(event: &Event) -> Option<Self> {
+        Self::ALL.get(usize::from(event.kind)).copied()
+    }
+
+    /// The name in error messages.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::PowerOn => "power on",
+            Self::PowerOff => "power off",
+            Self::Boot => "boot",
+            Self::Reauthenticate => "re-authenticate",
+            Self::InstanceDown => "instance down",
+            Self::InstanceUp => "instance up",
+            Self::Arrive => "datagram arrives",
+            Self::Ready => "processor ready",
+            Self::Alarm => "meter alarm",
+            Self::SessionAlarm => "session alarm",
+            Self::SubscriberAlarm => "subscriber alarm",
+            Self::Interval => "interval ends",
+        }
+    }
+}
+
+/// What the models need of the engine while they handle events.
+pub trait Exchange {
+    /// Why the engine stops a run.
+    type Stop;
+
+    /// Accounts for `event` before it is handled; `fingerprint` stands for what it carries.
+    fn charge(&mut self, event: &Event, fingerprint: u64) -> Result<(), Self::Stop>;
+
+    /// Sends a datagram, which becomes `event` in domain `to`; it is `now`.
+    fn send(
+        &mut self,
+        now: Time,
+        to: usize,
+        event: Event,
+        datagram: Datagram,
+    ) -> Result<(), Self::Stop>;
+}
+
+/// The shared tools of all handlers of a domain, for the length of a window.
+pub struct Context<'a, A, X: Exchange> {
+    /// The plan.
+    pub fleet: &'a Fleet,
+    /// Index of this domain.
+    pub domain: usize,
+    /// Where future events go.
+    pub agenda: &'a mut A,
+    /// The engine.
+    pub exchange: &'a mut X,
+    /// Datagrams in flight.
+    pub pool: &'a mut Pool,
+    /// What is observed.
+    pub telemetry: &'a mut Telemetry,
+    /// Where protocol code emits datagrams to: [`DATAGRAM_MAX`] octets, lent out while in use.
+    pub scratch: &'a mut Vec<u8>,
+    /// Set when the engine objects: the window ends after the present event.
+    pub stop: Option<X::Stop>,
+}
+
+/// A datagram that a node hands to its lane.
+pub struct Outgoing<'a> {
+    /// The meter at one end of the link.
+    pub meter: u32,
+    /// Index of its link profile.
+    pub link: usize,
+    /// Index of its cohort.
+    pub cohort: usize,
+    /// Which way.
+    pub direction: Direction,
+    /// Whether the meter's messages are recorded one by one.
+    pub sampled: bool,
+    /// From where.
+    pub source: SocketAddrV4,
+    /// To where.
+    pub destination: SocketAddrV4,
+    /// UDP payload.
+    pub octets: &'a [u8],
+    /// Whether it repeats an earlier datagram.
+    pub retransmission: bool,
+    /// When it leaves the node.
+    pub departure: Time,
+    /// Domain of the receiver.
+    pub domain: usize,
+    /// Entity of the receiver.
+    pub target: u32,
+    /// Entity of the sender.
+    pub sender: u32,
+}
+
+impl<A: Agenda, X: Exchange> Context<'_, A, X> {
+    /// Posts an event of `kind` for the entity `target` of this domain.
+    pub fn post(&mut self, time: Time, kind: Kind, target: u32, sequence: &mut u32, payload: u32) {
+        let event = event(time, kind, target, target, sequence, payload);
+        self.agenda.post(event);
+    }
+
+    /// Hands a datagram to `lane`; the sender is at `now` and has posted `sequence` events.
+    pub fn transmit(&mut self, lane: &mut Lane, out: &Outgoing<'_>, now: Time, sequence: &mut u32) {
+        let profile = self.fleet.lane(out.link, out.direction, out.departure);
+        let frame = self.fleet.links[out.link]
+            .medium
+            .frame_octets(out.octets.len());
+        let transit = lane.send(&profile, out.departure, frame);
+
+        let port = match out.direction {
+            Direction::Up => out.destination.port(),
+            Direction::Down => out.source.port(),
+        };
+        let kind = MessageType::classify(port, out.octets);
+        let count = self.telemetry.traffic_mut(out.link, out.direction, kind);
+        count.frames += 1;
+        count.octets += frame as u64;
+        count.payload_octets += out.octets.len() as u64;
+        count.retransmissions += u64::from(out.retransmission);
+        match transit {
+            Transit::Delivered(_) => {}
+            Transit::Lost => count.lost += 1,
+            Transit::QueueFull => count.queue_full += 1,
+        }
+        self.observe_by_taps(out, frame);
+
+        match transit {
+            Transit::Delivered(arrival) => self.deliver(out, arrival, now, sequence),
+            Transit::Lost => self.record_message(out, kind, "lost"),
+            Transit::QueueFull => self.record_message(out, kind, "queue_full"),
+        }
+    }
+
+    fn deliver(&mut self, out: &Outgoing<'_>, arrival: Time, now: Time, sequence: &mut u32) {
+        let mut event = event(arrival, Kind::Arrive, out.target, out.sender, sequence, 0);
+        if out.domain == self.domain {
+            let handle = self
+                .pool
+                .insert(out.source, out.destination, out.departure, out.octets);
+            event.payload = handle.0;
+            self.agenda.post(event);
+            return;
+        }
+        let datagram = Datagram {
+            source: out.source,
+            destination: out.destination,
+            sent: out.departure,
+            octets: out.octets.to_vec(),
+        };
+        if let Err(stop) = self.exchange.send(now, out.domain, event, datagram) {
+            self.stop = Some(stop);
+        }
+    }
+
+    /// Taps listen: they count, and touch nothing else.
+    fn observe_by_taps(&mut self, out: &Outgoing<'_>, frame: usize) {
+        if self.fleet.taps.is_empty() {
+            return;
+        }
+        self.telemetry.taps.resize(self.fleet.taps.len(), (0, 0));
+        for (tap, seen) in self.fleet.taps.iter().zip(&mut self.telemetry.taps) {
+            let listens = tap.link.is_none_or(|link| link == out.link)
+                && tap.cohort.is_none_or(|cohort| cohort == out.cohort);
+            if listens {
+                seen.0 += 1;
+                seen.1 += frame as u64;
+            }
+        }
+    }
+
+    /// Records an application message that was dropped by its sender's lane.
+    fn record_message(&mut self, out: &Outgoing<'_>, kind: MessageType, outcome: &'static str) {
+        let application = matches!(kind, MessageType::C1222Request | MessageType::C1222Response);
+        if !out.sampled || !application {
+            return;
+        }
+        self.telemetry.messages.push(message_record(
+            out.meter,
+            out.direction,
+            (kind, out.octets),
+            (out.departure, out.departure),
+            outcome,
+        ));
+    }
+}
+
+/// The record of the application message `octets` of the given type.
+pub fn message_record(
+    meter: u32,
+    direction: Direction,
+    (kind, octets): (MessageType, &[u8]),
+    (sent, end): (Time, Time),
+    outcome: &'static str,
+) -> MessageRecord {
+    let apdu = Apdu::parse(octets).ok();
+    MessageRecord {
+        meter,
+        direction,
+        kind,
+        sent,
+        end,
+        octets: octets.len() as u32,
+        mode: apdu.as_ref().map(|apdu| apdu.control().mode()),
+        key_id: apdu
+            .and_then(|apdu| apdu.header().authentication)
+            .map(|authentication| authentication.key_id()),
+        outcome,
+    }
+}
+
+/// An event of `kind`, numbered by its source.
+pub fn event(
+    time: Time,
+    kind: Kind,
+    target: u32,
+    source: u32,
+    sequence: &mut u32,
+    payload: u32,
+) -> Event {
+    let event = Event {
+        time,
+        target,
+        source,
+        sequence: *sequence,
+        phase: kind as u8,
+        kind: kind as u8,
+        payload,
+    };
+    *sequence = sequence.wrapping_add(1);
+    event
+}
+
+/// A fingerprint of a datagram: equal for equal octets from and to equal sockets.
+pub fn fingerprint(datagram: &Datagram) -> u64 {
+    let socket = |address: &SocketAddrV4| {
+        u64::from(address.ip().to_bits()) << 16 | u64::from(address.port())
+    };
+    let mut hash = crate::rng::mix(socket(&datagram.source) ^ datagram.octets.len() as u64);
+    hash = crate::rng::mix(hash ^ socket(&datagram.destination));
+    for chunk in datagram.octets.chunks(8) {
+        let mut word = [0; 8];
+        word[..chunk.len()].copy_from_slice(chunk);
+        // A multiply-rotate step per word: enough to tell runs apart, at a nanosecond each.
+        hash = (hash ^ u64::from_le_bytes(word)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        hash ^= hash >> 29;
+    }
+    hash
+}
+
+/// Whether a socket is the C12.22 port.
+pub const fn is_c1222(port: u16) -> bool {
+    port == C1222_PORT
+}
+
+/// Shorthand for the handle in an event's payload.
+pub const fn handle(event: &Event) -> Handle {
+    Handle(event.payload)
+}

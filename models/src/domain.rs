@@ -1,0 +1,335 @@
+//! A domain: one ECS world with its agenda and its event loop.
+//!
+//! The hot path is: take the next event, match on its kind, run a plain function over typed
+//! component access. The access is prepared once per window, never once per event.
+
+use std::sync::Arc;
+
+use bevy_ecs::entity::Entity;
+use bevy_ecs::query::{With, Without};
+use bevy_ecs::system::{Query, SystemState};
+use bevy_ecs::world::World;
+
+use crate::context::{self, Context, DATAGRAM_MAX, Exchange, Kind};
+use crate::datagram::{Datagram, Pool};
+use crate::event::{Agenda, Event, EventKey};
+use crate::fleet::{Action, Fleet, MeterCommand};
+use crate::headend::{Instance, InstanceHost};
+use crate::meter::{MeterHost, MeterQuery, Placement};
+use crate::spawn;
+use crate::telemetry::{KeyRecord, Side, Telemetry};
+use crate::time::Time;
+
+type Meters = Query<'static, 'static, MeterQuery, Without<Instance>>;
+type Instances =
+    Query<'static, 'static, &'static mut Instance, (With<Instance>, Without<Placement>)>;
+
+/// A part of the fleet with its own world.
+pub struct Domain<A> {
+    fleet: Arc<Fleet>,
+    index: usize,
+    world: World,
+    access: SystemState<(Meters, Instances)>,
+    /// ECS entities by entity number of the models; only those of this domain are set.
+    entities: Vec<Option<Entity>>,
+    agenda: A,
+    pool: Pool,
+    telemetry: Telemetry,
+    scratch: Vec<u8>,
+}
+
+impl<A: Agenda> Domain<A> {
+    /// Builds domain `index` of the fleet and posts its first events to `agenda`.
+    pub fn new(fleet: Arc<Fleet>, index: usize, agenda: A) -> Self {
+        let mut world = World::new();
+        let mut entities = vec![None; (fleet.meters() + fleet.headend.instances) as usize];
+        for instance in 0..fleet.headend.instances {
+            if fleet.domain_of_instance(instance) == index {
+                let entity = world.spawn(spawn::instance(&fleet, instance)).id();
+                entities[fleet.instance_entity(instance) as usize] = Some(entity);
+            }
+        }
+        for meter in 0..fleet.meters() {
+            if fleet.domain_of_meter(meter) == index {
+                entities[meter as usize] = Some(world.spawn(spawn::meter(&fleet, meter)).id());
+            }
+        }
+        let access = SystemState::new(&mut world);
+        let mut domain = Self {
+            fleet,
+            index,
+            world,
+            access,
+            entities,
+            agenda,
+            pool: Pool::default(),
+            telemetry: Telemetry::default(),
+            scratch: vec![0; DATAGRAM_MAX],
+        };
+        domain.post_first_events();
+        domain
+    }
+
+    /// First power, the first interval and the timeline of every meter; outages of instances.
+    fn post_first_events(&mut self) {
+        let fleet = Arc::clone(&self.fleet);
+        let end = Time(fleet.duration.as_nanos());
+        let (mut meters, mut instances) = self
+            .access
+            .get_mut(&mut self.world)
+            .expect("queries are always valid");
+        for mut meter in &mut meters {
+            let number = meter.placement.meter;
+            let cohort = &fleet.cohorts[usize::from(meter.placement.cohort)];
+            let power_on = Time::ZERO + cohort.power_on.duration(&mut meter.supply.timing);
+            let first_interval = meter.processor.clock.when(
+                firmware::Instant::from_nanos(fleet.reports.interval.as_nanos())
+                    + meter.placement.report_offset,
+            );
+            let commands = fleet.commands(number).into_iter().map(|(time, command)| {
+                let kind = match command {
+                    MeterCommand::PowerOff => Kind::PowerOff,
+                    MeterCommand::PowerOn => Kind::PowerOn,
+                    MeterCommand::Reauthenticate => Kind::Reauthenticate,
+                };
+                (time, kind, 0)
+            });
+            let first = [
+                (power_on, Kind::PowerOn, 0),
+                (first_interval, Kind::Interval, 1),
+            ];
+            for (time, kind, payload) in first.into_iter().chain(commands) {
+                if time < end {
+                    let posted = &mut meter.processor.posted;
+                    self.agenda
+                        .post(context::event(time, kind, number, number, posted, payload));
+                }
+            }
+        }
+        for mut instance in &mut instances {
+            for step in &fleet.timeline {
+                let Action::HeadendDown {
+                    instance: index,
+                    duration,
+                    lose_sessions,
+                } = step.action
+                else {
+                    continue;
+                };
+                if index != instance.index {
+                    continue;
+                }
+                let entity = instance.entity;
+                let posted = &mut instance.posted;
+                let down = u32::from(lose_sessions);
+                let (from, to) = (step.at, step.at + duration);
+                self.agenda.post(context::event(
+                    from,
+                    Kind::InstanceDown,
+                    entity,
+                    entity,
+                    posted,
+                    down,
+                ));
+                self.agenda.post(context::event(
+                    to,
+                    Kind::InstanceUp,
+                    entity,
+                    entity,
+                    posted,
+                    0,
+                ));
+            }
+        }
+    }
+
+    /// Handles all events before `end` in key order.
+    ///
+    /// # Errors
+    ///
+    /// Whatever `exchange` objects to; the event at hand has been handled to its end.
+    pub fn run<X: Exchange>(&mut self, end: Time, exchange: &mut X) -> Result<(), X::Stop> {
+        let Self {
+            fleet,
+            index,
+            world,
+            access,
+            entities,
+            agenda,
+            pool,
+            telemetry,
+            scratch,
+        } = self;
+        let (mut meters, mut instances) = access.get_mut(world).expect("queries are always valid");
+        let mut context = Context {
+            fleet,
+            domain: *index,
+            agenda,
+            exchange,
+            pool,
+            telemetry,
+            scratch,
+            stop: None,
+        };
+        while let Some(event) = context.agenda.pop_before(end) {
+            let kind = Kind::of(&event).expect("the models post no event of another kind");
+            let print = match kind {
+                Kind::Arrive => context::fingerprint(context.pool.get_mut(context::handle(&event))),
+                _ => 0,
+            };
+            context.exchange.charge(&event, print)?;
+            let entity = entities[event.target as usize]
+                .expect("events are posted in the domain of their target");
+            let now = event.time;
+            if event.target < context.fleet.meters() {
+                let meter = meters.get_mut(entity).expect("meters are never despawned");
+                handle_meter_event(
+                    MeterHost {
+                        meter,
+                        context: &mut context,
+                        now,
+                    },
+                    kind,
+                    &event,
+                );
+            } else {
+                let mut instance = instances
+                    .get_mut(entity)
+                    .expect("instances are never despawned");
+                let host = InstanceHost {
+                    instance: &mut instance,
+                    context: &mut context,
+                    now,
+                };
+                handle_instance_event(host, kind, &event);
+            }
+            if let Some(stop) = context.stop.take() {
+                return Err(stop);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes in a datagram from another domain; it becomes the event with `key`.
+    pub fn deliver(&mut self, key: EventKey, datagram: &Datagram) {
+        let handle = self.pool.insert(
+            datagram.source,
+            datagram.destination,
+            datagram.sent,
+            &datagram.octets,
+        );
+        self.agenda.post(Event {
+            time: key.time,
+            target: key.target,
+            source: key.source,
+            sequence: key.sequence,
+            phase: key.phase,
+            kind: Kind::Arrive as u8,
+            payload: handle.0,
+        });
+    }
+
+    /// The time of the first event, if any.
+    pub fn next_time(&mut self) -> Option<Time> {
+        self.agenda.next_time()
+    }
+
+    /// What was observed since it was last taken.
+    pub fn telemetry_mut(&mut self) -> &mut Telemetry {
+        &mut self.telemetry
+    }
+
+    /// Calls `visit` for every instance of this domain, in order of their indices.
+    pub fn for_each_instance(&mut self, mut visit: impl FnMut(&mut Instance)) {
+        let (_, mut instances) = self
+            .access
+            .get_mut(&mut self.world)
+            .expect("queries are always valid");
+        for mut instance in &mut instances {
+            visit(&mut instance);
+        }
+    }
+
+    /// Records the key epochs that are still alive, as of `now`: the end of the run.
+    pub fn record_live_keys(&mut self, now: Time) {
+        let (mut meters, mut instances) = self
+            .access
+            .get_mut(&mut self.world)
+            .expect("queries are always valid");
+        for meter in &mut meters {
+            let record = |epoch: &_| KeyRecord {
+                time: now,
+                meter: meter.placement.meter,
+                side: Side::Meter,
+                drift_ppb: meter.processor.clock.drift_ppb(),
+                epoch: *epoch,
+            };
+            self.telemetry
+                .keys
+                .extend(meter.firmware.image.live_keys().map(record));
+        }
+        for instance in &mut instances {
+            for (rank, epoch) in instance.image.live_keys() {
+                self.telemetry.keys.push(KeyRecord {
+                    time: now,
+                    meter: self.fleet.meter_at(instance.index, rank),
+                    side: Side::Server,
+                    drift_ppb: 0,
+                    epoch: *epoch,
+                });
+            }
+        }
+    }
+
+    /// Calls `visit` with the number and the components of every meter of this domain.
+    pub fn for_each_meter(&mut self, mut visit: impl FnMut(crate::meter::MeterQueryItem<'_, '_>)) {
+        let (mut meters, _) = self
+            .access
+            .get_mut(&mut self.world)
+            .expect("queries are always valid");
+        for meter in &mut meters {
+            visit(meter);
+        }
+    }
+}
+
+fn handle_meter_event<A: Agenda, X: Exchange>(
+    mut host: MeterHost<'_, '_, '_, '_, A, X>,
+    kind: Kind,
+    event: &Event,
+) {
+    match kind {
+        Kind::PowerOn => host.power_on(),
+        Kind::PowerOff => host.power_off(),
+        Kind::Boot => host.boot(event.payload),
+        Kind::Reauthenticate => host.reauthenticate(),
+        Kind::Arrive => host.arrive(context::handle(event)),
+        Kind::Ready => host.ready(event.payload),
+        Kind::Alarm => host.alarm(),
+        Kind::Interval => host.interval(event.payload),
+        Kind::InstanceDown | Kind::InstanceUp | Kind::SessionAlarm | Kind::SubscriberAlarm => {
+            unreachable!("posted for instances only")
+        }
+    }
+}
+
+fn handle_instance_event<A: Agenda, X: Exchange>(
+    mut host: InstanceHost<'_, '_, A, X>,
+    kind: Kind,
+    event: &Event,
+) {
+    match kind {
+        Kind::InstanceDown => host.go_down(event.payload != 0),
+        Kind::InstanceUp => host.come_up(),
+        Kind::Arrive => host.arrive(context::handle(event)),
+        Kind::Ready => host.ready(),
+        Kind::SessionAlarm => host.session_alarm(event.payload),
+        Kind::SubscriberAlarm => host.subscriber_alarm(event.payload),
+        Kind::PowerOn
+        | Kind::PowerOff
+        | Kind::Boot
+        | Kind::Reauthenticate
+        | Kind::Alarm
+        | Kind::Interval => unreachable!("posted for meters only"),
+    }
+}

@@ -1,0 +1,399 @@
+//! The plan of a fleet: everything that is fixed before the first event.
+//!
+//! A plan is shared by all domains and never changes, so any domain can work out where any meter
+//! is, what its address is and what a timeline does to it, without asking another domain.
+
+use core::net::{Ipv4Addr, SocketAddrV4};
+use std::sync::Arc;
+
+use crate::cost::{McuCost, ServerCost};
+use crate::datagram::{C1222_PORT, PANA_PORT};
+use crate::dist::Dist;
+use crate::link::{Direction, LaneProfile, LinkProfile};
+use crate::load::LoadModel;
+use crate::rng::{Purpose, Stream};
+use crate::time::{Duration, Time};
+
+/// Meters that the address plan has room for: 10.0.0.0/8 without the first and last address.
+pub const METERS_MAX: u32 = (1 << 24) - 2;
+/// Instances that the address plan has room for: 172.16.0.0/16.
+pub const INSTANCES_MAX: u32 = 65_534;
+
+/// A group of meters that are alike.
+#[derive(Clone, Debug)]
+pub struct Cohort {
+    /// The name in the scenario.
+    pub name: String,
+    /// The first meter of the cohort; the others follow.
+    pub first: u32,
+    /// How many meters.
+    pub count: u32,
+    /// Index of the link profile.
+    pub link: usize,
+    /// When a meter first gets power, in nanoseconds of virtual time.
+    pub power_on: Dist,
+    /// From power to the first protocol action, in nanoseconds.
+    pub boot: Dist,
+    /// Clock error in parts per billion.
+    pub clock_drift: Dist,
+    /// Processor.
+    pub mcu: McuCost,
+    /// Pattern of the identity ID_P; see [`Fleet::identity`].
+    pub identity: String,
+    /// Datagrams that wait while the processor is busy.
+    pub inbox: usize,
+}
+
+/// The head-end.
+#[derive(Clone, Debug)]
+pub struct HeadendPlan {
+    /// Independent instances, at least one.
+    pub instances: u32,
+    /// Cores of each instance, at least one.
+    pub cores: usize,
+    /// Datagrams that wait at an instance.
+    pub buffer: usize,
+    /// Service times.
+    pub cost: ServerCost,
+}
+
+/// When meters report their intervals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReportPlan {
+    /// Length of an interval.
+    pub interval: Duration,
+    /// Intervals per report.
+    pub intervals_per_report: u32,
+    /// Width of the window after the interval's end in which a meter has its fixed offset.
+    pub spread: Duration,
+}
+
+/// What happens at a fixed time.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TimelineStep {
+    /// When.
+    pub at: Time,
+    /// What.
+    pub action: Action,
+}
+
+/// A fault or a command of the timeline.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    /// Meters lose power.
+    PowerOff {
+        /// Index of the cohort.
+        cohort: usize,
+        /// Share of its meters, in billionths.
+        fraction_ppb: u32,
+        /// Window over which they lose it.
+        over: Duration,
+    },
+    /// Meters without power get it.
+    PowerOn {
+        /// Index of the cohort.
+        cohort: usize,
+        /// Window over which they get it.
+        within: Duration,
+    },
+    /// An instance of the head-end is down for a while.
+    HeadendDown {
+        /// Index of the instance.
+        instance: u32,
+        /// How long.
+        duration: Duration,
+        /// Whether its sessions and keys are gone afterwards.
+        lose_sessions: bool,
+    },
+    /// The loss of a link profile is different for a while.
+    LinkLoss {
+        /// Index of the link profile.
+        link: usize,
+        /// Probability of loss in billionths.
+        loss_ppb: u32,
+        /// How long.
+        duration: Duration,
+    },
+    /// Meters re-authenticate ahead of time.
+    Reauthenticate {
+        /// Index of the cohort.
+        cohort: usize,
+        /// Share of its meters, in billionths.
+        fraction_ppb: u32,
+        /// Window over which they start.
+        within: Duration,
+    },
+}
+
+/// A passive observer of links.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tap {
+    /// The name in the scenario.
+    pub name: String,
+    /// Only links of this profile.
+    pub link: Option<usize>,
+    /// Only links of this cohort.
+    pub cohort: Option<usize>,
+}
+
+/// How the fleet is divided into domains. Results do not depend on it, speed does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Partition {
+    /// One domain for each head-end instance and its meters: domains never talk.
+    ByInstance,
+    /// The instances in domains of their own, the meters spread over this many others.
+    Split(u32),
+}
+
+/// What a meter is told to do by the timeline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MeterCommand {
+    /// Lose power.
+    PowerOff,
+    /// Get power.
+    PowerOn,
+    /// Re-authenticate.
+    Reauthenticate,
+}
+
+/// The plan.
+#[derive(Debug)]
+pub struct Fleet {
+    /// Root of all randomness.
+    pub seed: u64,
+    /// Civil time of the start, in seconds since 1970-01-01 UTC.
+    pub start_utc_s: u64,
+    /// How long the run lasts.
+    pub duration: Duration,
+    /// Groups of meters, in order of their meters.
+    pub cohorts: Vec<Cohort>,
+    /// Link profiles.
+    pub links: Vec<LinkProfile>,
+    /// Electricity use.
+    pub load: LoadModel,
+    /// Interval reports.
+    pub reports: ReportPlan,
+    /// The head-end.
+    pub headend: HeadendPlan,
+    /// Firmware configuration of all meters.
+    pub meter_firmware: Arc<firmware::meter::Config>,
+    /// Software configuration of all head-end instances.
+    pub headend_software: Arc<firmware::headend::Config>,
+    /// Faults and commands.
+    pub timeline: Vec<TimelineStep>,
+    /// Passive observers.
+    pub taps: Vec<Tap>,
+    /// Share of the meters whose messages are recorded one by one, in billionths.
+    pub message_sample_ppb: u32,
+    /// Division into domains.
+    pub partition: Partition,
+}
+
+impl Fleet {
+    /// Meters of all cohorts.
+    pub fn meters(&self) -> u32 {
+        self.cohorts
+            .last()
+            .map_or(0, |cohort| cohort.first + cohort.count)
+    }
+
+    /// Index of the cohort of `meter`.
+    pub fn cohort_of(&self, meter: u32) -> usize {
+        self.cohorts
+            .partition_point(|cohort| cohort.first + cohort.count <= meter)
+    }
+
+    /// Index of the instance that serves `meter`.
+    pub const fn instance_of(&self, meter: u32) -> u32 {
+        meter % self.headend.instances
+    }
+
+    /// The place of `meter` among the meters of its instance.
+    pub const fn rank_of(&self, meter: u32) -> u32 {
+        meter / self.headend.instances
+    }
+
+    /// The meter of `instance` with the given rank.
+    pub const fn meter_at(&self, instance: u32, rank: u32) -> u32 {
+        rank * self.headend.instances + instance
+    }
+
+    /// Meters that `instance` serves.
+    pub fn meters_of(&self, instance: u32) -> u32 {
+        let (meters, instances) = (self.meters(), self.headend.instances);
+        meters / instances + u32::from(instance < meters % instances)
+    }
+
+    /// The entity number of an instance; meters have their own numbers.
+    pub fn instance_entity(&self, instance: u32) -> u32 {
+        self.meters() + instance
+    }
+
+    /// How many domains there are.
+    pub fn domains(&self) -> usize {
+        match self.partition {
+            Partition::ByInstance => self.headend.instances as usize,
+            Partition::Split(meters) => (self.headend.instances + meters) as usize,
+        }
+    }
+
+    /// The domain of `meter`.
+    pub fn domain_of_meter(&self, meter: u32) -> usize {
+        match self.partition {
+            Partition::ByInstance => self.instance_of(meter) as usize,
+            Partition::Split(domains) => (self.headend.instances + meter % domains) as usize,
+        }
+    }
+
+    /// The domain of an instance.
+    pub const fn domain_of_instance(&self, instance: u32) -> usize {
+        instance as usize
+    }
+
+    /// The shortest time in which anything crosses from one domain to another, if it can.
+    pub fn lookahead(&self) -> Option<Duration> {
+        match self.partition {
+            Partition::ByInstance => None,
+            Partition::Split(_) => {
+                let lanes = self.links.iter().flat_map(|link| [&link.up, &link.down]);
+                let shortest = lanes.map(|lane| lane.latency.min()).min().unwrap_or(0);
+                Some(Duration::from_nanos(u64::try_from(shortest).unwrap_or(0)))
+            }
+        }
+    }
+
+    /// The network address of `meter`.
+    pub fn meter_address(&self, meter: u32) -> Ipv4Addr {
+        Ipv4Addr::from_bits(0x0A00_0001 + meter)
+    }
+
+    /// The meter with the network address `address`.
+    pub fn meter_of_address(&self, address: Ipv4Addr) -> Option<u32> {
+        let meter = address.to_bits().checked_sub(0x0A00_0001)?;
+        (meter < self.meters()).then_some(meter)
+    }
+
+    /// The network address of an instance.
+    pub fn instance_address(&self, instance: u32) -> Ipv4Addr {
+        Ipv4Addr::from_bits(0xAC10_0001 + instance)
+    }
+
+    /// The socket on which an instance or a meter at `address` speaks PANA.
+    pub const fn pana_socket(address: Ipv4Addr) -> SocketAddrV4 {
+        SocketAddrV4::new(address, PANA_PORT)
+    }
+
+    /// The socket on which an instance or a meter at `address` speaks C12.22.
+    pub const fn c1222_socket(address: Ipv4Addr) -> SocketAddrV4 {
+        SocketAddrV4::new(address, C1222_PORT)
+    }
+
+    /// The identity ID_P of `meter`: `{cohort}` and `{n}` (or `{n:06}`, zero-padded) replaced.
+    pub fn identity(&self, meter: u32) -> String {
+        let cohort = &self.cohorts[self.cohort_of(meter)];
+        expand_identity(&cohort.identity, &cohort.name, meter - cohort.first)
+    }
+
+    /// The arcs of the meter's ApTitle below the network root.
+    pub const fn title_arcs(meter: u32) -> [u32; 2] {
+        [1, meter + 1]
+    }
+
+    /// The lane profile of `link` at `now`, with the loss that the timeline imposes.
+    pub fn lane(&self, link: usize, direction: Direction, now: Time) -> LaneProfile {
+        let mut lane = *self.links[link].lane(direction);
+        for step in &self.timeline {
+            if let Action::LinkLoss {
+                link: affected,
+                loss_ppb,
+                duration,
+            } = step.action
+                && affected == link
+                && step.at <= now
+                && now < step.at + duration
+            {
+                lane.loss_ppb = loss_ppb;
+            }
+        }
+        lane
+    }
+
+    /// Everything that the timeline does to `meter`, in the order of the timeline.
+    ///
+    /// Two draws per step whether it applies or not, so that changing one step leaves the
+    /// others alone.
+    pub fn commands(&self, meter: u32) -> Vec<(Time, MeterCommand)> {
+        let mut stream = Stream::new(self.seed, meter, Purpose::Timeline);
+        let cohort_of_meter = self.cohort_of(meter);
+        let mut commands = Vec::new();
+        for step in &self.timeline {
+            let (cohort, fraction_ppb, window, command) = match step.action {
+                Action::PowerOff {
+                    cohort,
+                    fraction_ppb,
+                    over,
+                } => (cohort, fraction_ppb, over, MeterCommand::PowerOff),
+                Action::PowerOn { cohort, within } => {
+                    (cohort, 1_000_000_000, within, MeterCommand::PowerOn)
+                }
+                Action::Reauthenticate {
+                    cohort,
+                    fraction_ppb,
+                    within,
+                } => (cohort, fraction_ppb, within, MeterCommand::Reauthenticate),
+                Action::HeadendDown { .. } | Action::LinkLoss { .. } => continue,
+            };
+            let chosen = stream.chance(fraction_ppb);
+            let delay = Duration::from_nanos(stream.below(window.as_nanos()));
+            if chosen && cohort == cohort_of_meter {
+                commands.push((step.at + delay, command));
+            }
+        }
+        commands
+    }
+}
+
+/// Replaces `{cohort}`, `{n}` and `{n:0WIDTH}` in an identity pattern.
+pub fn expand_identity(pattern: &str, cohort: &str, number: u32) -> String {
+    let mut identity = String::with_capacity(pattern.len() + 8);
+    let mut rest = pattern;
+    while let Some(open) = rest.find('{') {
+        identity.push_str(&rest[..open]);
+        rest = &rest[open..];
+        let close = rest.find('}').map_or(rest.len(), |close| close + 1);
+        match &rest[..close] {
+            "{cohort}" => identity.push_str(cohort),
+            "{n}" => identity.push_str(&number.to_string()),
+            field => match field.strip_prefix("{n:0").and_then(|f| f.strip_suffix('}')) {
+                Some(width) => {
+                    let width = width.parse().unwrap_or(0).min(20);
+                    identity.push_str(&format!("{number:0width$}"));
+                }
+                None => identity.push_str(field),
+            },
+        }
+        rest = &rest[close..];
+    }
+    identity.push_str(rest);
+    identity
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn identities_follow_their_pattern() {
+        let expand = |pattern| expand_identity(pattern, "homes", 42);
+        assert_eq!(
+            expand("{cohort}-{n:06}@ami.example"),
+            "homes-000042@ami.example"
+        );
+        assert_eq!(expand("m{n}"), "m42");
+        assert_eq!(
+            expand("{x}{n"),
+            "{x}{n",
+            "what is not a field stays as it is"
+        );
+    }
+}

@@ -1,0 +1,408 @@
+//! The host of a head-end instance: what happens to it in each kind of event.
+
+use core::net::{SocketAddr, SocketAddrV4};
+
+use firmware::crypto::Work;
+use firmware::headend::{Alarm, Channel, Headend, HeadendEvent, StoreAccess};
+use firmware::{Env, Instant};
+
+use super::{Admission, Downlink, Instance};
+use crate::context::{Context, Exchange, Kind, Outgoing, is_c1222, message_record};
+use crate::datagram::{C1222_PORT, Handle, MessageType, PANA_PORT};
+use crate::event::Agenda;
+use crate::link::Direction;
+use crate::rng::Stream;
+use crate::telemetry::{KeyRecord, MessageRecord, NodeId, ReadRecord, Side};
+use crate::time::{Duration, Time};
+
+/// An instance in the hands of the handler of one event.
+pub struct InstanceHost<'h, 'c, A, X: Exchange> {
+    /// The instance.
+    pub instance: &'h mut Instance,
+    /// The tools.
+    pub context: &'h mut Context<'c, A, X>,
+    /// The time of the event.
+    pub now: Time,
+}
+
+impl<A: Agenda, X: Exchange> InstanceHost<'_, '_, A, X> {
+    /// A datagram arrives: it is served, waits, or is dropped.
+    pub fn arrive(&mut self, handle: Handle) {
+        self.instance.load.arrivals += 1;
+        if !self.instance.up {
+            self.instance.load.down += 1;
+            self.drop_datagram(handle, "instance_down");
+            return;
+        }
+        match self.instance.station.offer(self.now, handle).0 {
+            Admission::Serve => self.serve(handle, self.now),
+            Admission::Queued => {
+                let queued = self.instance.station.queue_len() as u32;
+                self.instance.load.queue_max = self.instance.load.queue_max.max(queued);
+                self.wake_when_free();
+            }
+            Admission::Full => {
+                self.instance.load.buffer_full += 1;
+                self.drop_datagram(handle, "buffer_full");
+            }
+        }
+    }
+
+    /// A core falls free while datagrams wait.
+    pub fn ready(&mut self) {
+        if self.instance.ready != self.now {
+            return;
+        }
+        self.instance.ready = Time::FAR_FUTURE;
+        while let Some((since, handle)) = self.instance.station.take(self.now) {
+            self.serve(handle, since);
+        }
+        if self.instance.station.queue_len() > 0 {
+            self.wake_when_free();
+        }
+    }
+
+    /// The instance goes down.
+    pub fn go_down(&mut self, lose_sessions: bool) {
+        self.instance.up = false;
+        let waiting: Vec<Handle> = self.instance.station.clear(self.now).collect();
+        for handle in waiting {
+            self.instance.load.down += 1;
+            self.drop_datagram(handle, "instance_down");
+        }
+        if lose_sessions {
+            let local = local_time(self.now);
+            self.instance.image.forget_sessions(local);
+            self.drain_events();
+        }
+    }
+
+    /// The instance serves again; alarms that rang meanwhile ring now.
+    pub fn come_up(&mut self) {
+        self.instance.up = true;
+        for session in 0..self.instance.session_alarms.len() as u32 {
+            self.instance.session_alarms[session as usize] = Time::FAR_FUTURE;
+            self.rearm(Alarm::Session(session));
+        }
+        for rank in 0..self.instance.downlinks.len() as u32 {
+            self.instance.downlinks[rank as usize].alarm = Time::FAR_FUTURE;
+            self.rearm(Alarm::Subscriber(rank));
+        }
+    }
+
+    /// A session alarm rings.
+    pub fn session_alarm(&mut self, session: u32) {
+        let armed = &mut self.instance.session_alarms[session as usize];
+        if *armed == self.now {
+            *armed = Time::FAR_FUTURE;
+            self.ring(Alarm::Session(session));
+        }
+    }
+
+    /// A subscriber alarm rings.
+    pub fn subscriber_alarm(&mut self, rank: u32) {
+        let armed = &mut self.instance.downlinks[rank as usize].alarm;
+        if *armed == self.now {
+            *armed = Time::FAR_FUTURE;
+            self.ring(Alarm::Subscriber(rank));
+        }
+    }
+
+    fn ring(&mut self, alarm: Alarm) {
+        if !self.instance.up {
+            return;
+        }
+        let due = self.instance.image.deadline(alarm);
+        if due.is_none_or(|deadline| deadline > local_time(self.now)) {
+            self.rearm(alarm);
+            return;
+        }
+        let peer = self.instance.image.peer_of(alarm);
+        let work = self.with_image(peer, |image, _, env| image.handle_timeout(alarm, env));
+        let cost = self.context.fleet.headend.cost.time(&work, 0);
+        let done = self.instance.station.occupy(self.now, cost);
+        self.instance.load.busy = self.instance.load.busy + cost;
+        self.finish(done);
+        self.rearm(alarm);
+    }
+
+    /// Serves a datagram that arrived at `since`, on a core that is free now.
+    fn serve(&mut self, handle: Handle, since: Time) {
+        let datagram = self.context.pool.get_mut(handle);
+        let (source, sent) = (datagram.source, datagram.sent);
+        let port = datagram.destination.port();
+        let mut octets = core::mem::take(&mut datagram.octets);
+        let channel = if is_c1222(port) {
+            Channel::C1222
+        } else {
+            Channel::Pana
+        };
+        let record = self.message_record(source, port, &octets, sent);
+        self.context.telemetry.datagrams += 1;
+
+        let peer = SocketAddr::V4(source);
+        let mut result = Ok(());
+        let work = self.with_image(Some(peer), |image, utc, env| {
+            result = image.handle_datagram(channel, peer, &mut octets, utc, env);
+        });
+        let cost = self.service_time(&work, octets.len());
+        let done = self.instance.station.occupy(self.now, cost);
+        let load = &mut self.instance.load;
+        load.served += 1;
+        load.busy = load.busy + cost;
+        let wait = self.now.saturating_since(since);
+        load.waiting = load.waiting + wait;
+        load.service.record(cost);
+        load.wait.record(wait);
+
+        let mut outcome = "accepted";
+        if let Err(reject) = result {
+            outcome = reject.name();
+            let node = NodeId::Instance(self.instance.index);
+            self.context.telemetry.reject(node, channel.name(), outcome);
+        }
+        if let Some(mut record) = record {
+            record.outcome = outcome;
+            self.context.telemetry.messages.push(record);
+        }
+        self.context.pool.get_mut(handle).octets = octets;
+        self.context.pool.release(handle);
+
+        self.finish(done);
+        while let Some(alarm) = self.instance.image.poll_touched() {
+            self.rearm(alarm);
+        }
+    }
+
+    fn service_time(&mut self, work: &Work, octets: usize) -> Duration {
+        let cost = &self.context.fleet.headend.cost;
+        let mut time = cost.time(work, octets);
+        while let Some(access) = self.instance.image.poll_store_access() {
+            time = time
+                + match access {
+                    StoreAccess::CredentialLookup => cost.credential_lookup,
+                    StoreAccess::KeyWrite => cost.key_store_write,
+                };
+        }
+        time
+    }
+
+    fn finish(&mut self, done: Time) {
+        self.drain_events();
+        self.drain_datagrams(done);
+    }
+
+    fn with_image(
+        &mut self,
+        peer: Option<SocketAddr>,
+        action: impl FnOnce(&mut Headend, u32, &mut Env<'_>),
+    ) -> Work {
+        let local = local_time(self.now);
+        let utc = (self.context.fleet.start_utc_s + local.as_secs()) as u32;
+        let mut work = Work::NONE;
+        let known = peer.and_then(|peer| self.rank_of(peer));
+        match known {
+            Some(rank) => {
+                let entropy = &mut self.instance.downlinks[rank as usize].entropy;
+                action(
+                    &mut self.instance.image,
+                    utc,
+                    &mut Env::new(local, entropy, &mut work),
+                );
+            }
+            None => {
+                let address = match peer {
+                    Some(SocketAddr::V4(v4)) => {
+                        u64::from(v4.ip().to_bits()) << 16 | u64::from(v4.port())
+                    }
+                    _ => 0,
+                };
+                let seed = self.context.fleet.seed;
+                let mut entropy = Stream::for_address(seed, address, self.now.as_nanos());
+                action(
+                    &mut self.instance.image,
+                    utc,
+                    &mut Env::new(local, &mut entropy, &mut work),
+                );
+            }
+        }
+        work
+    }
+
+    /// The rank of the meter with the address of `peer`, if this instance serves it.
+    fn rank_of(&self, peer: SocketAddr) -> Option<u32> {
+        let SocketAddr::V4(peer) = peer else {
+            return None;
+        };
+        let fleet = self.context.fleet;
+        let meter = fleet.meter_of_address(*peer.ip())?;
+        (fleet.instance_of(meter) == self.instance.index).then(|| fleet.rank_of(meter))
+    }
+
+    fn drain_events(&mut self) {
+        let fleet = self.context.fleet;
+        while let Some((rank, event)) = self.instance.image.poll_event() {
+            let meter = fleet.meter_at(self.instance.index, rank);
+            match event {
+                HeadendEvent::Authenticated => self.instance.load.authentications += 1,
+                HeadendEvent::AuthenticationFailed => self.instance.load.rejected += 1,
+                HeadendEvent::KeyEnded(epoch) => self.context.telemetry.keys.push(KeyRecord {
+                    time: self.now,
+                    meter,
+                    side: Side::Server,
+                    drift_ppb: 0,
+                    epoch,
+                }),
+                HeadendEvent::Interval(interval) => {
+                    let start = fleet.start_utc_s;
+                    let end_s = u64::from(interval.end_utc_s).saturating_sub(start);
+                    let number = end_s / fleet.reports.interval.as_secs().max(1);
+                    self.context.telemetry.reads.push(ReadRecord {
+                        meter,
+                        interval: u32::try_from(number).unwrap_or(u32::MAX),
+                        due: Time::from_secs(end_s),
+                        delivered: Some(self.now),
+                        watt_hours: interval.watt_hours,
+                    });
+                }
+            }
+        }
+    }
+
+    fn drain_datagrams(&mut self, departure: Time) {
+        let fleet = self.context.fleet;
+        let mut scratch = core::mem::take(self.context.scratch);
+        while let Some(transmit) = self.instance.image.poll_transmit(&mut scratch) {
+            let SocketAddr::V4(destination) = transmit.destination else {
+                continue;
+            };
+            let Some(rank) = self.rank_of(transmit.destination) else {
+                let node = NodeId::Instance(self.instance.index);
+                self.context.telemetry.reject(node, "link", "unroutable");
+                continue;
+            };
+            let meter = fleet.meter_at(self.instance.index, rank);
+            let Downlink {
+                lane,
+                link,
+                cohort,
+                sampled,
+                ..
+            } = &mut self.instance.downlinks[rank as usize];
+            let port = match transmit.channel {
+                Channel::Pana => PANA_PORT,
+                Channel::C1222 => C1222_PORT,
+            };
+            let out = Outgoing {
+                meter,
+                link: usize::from(*link),
+                cohort: usize::from(*cohort),
+                direction: Direction::Down,
+                sampled: *sampled,
+                source: SocketAddrV4::new(self.instance.address, port),
+                destination,
+                octets: &scratch[..transmit.len],
+                retransmission: transmit.retransmission,
+                departure,
+                domain: fleet.domain_of_meter(meter),
+                target: meter,
+                sender: self.instance.entity,
+            };
+            self.context
+                .transmit(lane, &out, self.now, &mut self.instance.posted);
+        }
+        *self.context.scratch = scratch;
+    }
+
+    fn message_record(
+        &self,
+        source: SocketAddrV4,
+        port: u16,
+        octets: &[u8],
+        sent: Time,
+    ) -> Option<MessageRecord> {
+        let kind = MessageType::classify(port, octets);
+        let application = matches!(kind, MessageType::C1222Request | MessageType::C1222Response);
+        if !application {
+            return None;
+        }
+        let rank = self.rank_of(SocketAddr::V4(source))?;
+        self.instance.downlinks[rank as usize].sampled.then(|| {
+            let meter = self.context.fleet.meter_at(self.instance.index, rank);
+            message_record(
+                meter,
+                Direction::Up,
+                (kind, octets),
+                (sent, self.now),
+                "accepted",
+            )
+        })
+    }
+
+    fn drop_datagram(&mut self, handle: Handle, cause: &'static str) {
+        let node = NodeId::Instance(self.instance.index);
+        self.context.telemetry.reject(node, "link", cause);
+        let datagram = self.context.pool.get_mut(handle);
+        let (source, sent) = (datagram.source, datagram.sent);
+        let port = datagram.destination.port();
+        let octets = core::mem::take(&mut datagram.octets);
+        if let Some(mut record) = self.message_record(source, port, &octets, sent) {
+            record.outcome = cause;
+            self.context.telemetry.messages.push(record);
+        }
+        self.context.pool.get_mut(handle).octets = octets;
+        self.context.pool.release(handle);
+    }
+
+    /// Makes sure that a core's falling free is noticed.
+    fn wake_when_free(&mut self) {
+        let time = self.instance.station.next_free().max(self.now);
+        if time < self.instance.ready || self.instance.ready <= self.now {
+            self.instance.ready = time;
+            self.post(time, Kind::Ready, 0);
+        }
+    }
+
+    /// Makes sure that an alarm event is under way no later than the software's deadline.
+    fn rearm(&mut self, alarm: Alarm) {
+        let Some(deadline) = self.instance.image.deadline(alarm) else {
+            return;
+        };
+        let time = Time(deadline.as_nanos()).max(self.now);
+        let (armed, kind, payload) = match alarm {
+            Alarm::Session(session) => {
+                let index = session as usize;
+                if index >= self.instance.session_alarms.len() {
+                    self.instance
+                        .session_alarms
+                        .resize(index + 1, Time::FAR_FUTURE);
+                }
+                (
+                    &mut self.instance.session_alarms[index],
+                    Kind::SessionAlarm,
+                    session,
+                )
+            }
+            Alarm::Subscriber(rank) => (
+                &mut self.instance.downlinks[rank as usize].alarm,
+                Kind::SubscriberAlarm,
+                rank,
+            ),
+        };
+        if time < *armed && time.0 <= self.context.fleet.duration.as_nanos() {
+            *armed = time;
+            self.post(time, kind, payload);
+        }
+    }
+
+    fn post(&mut self, time: Time, kind: Kind, payload: u32) {
+        let target = self.instance.entity;
+        self.context
+            .post(time, kind, target, &mut self.instance.posted, payload);
+    }
+}
+
+/// The head-end keeps true time.
+fn local_time(now: Time) -> Instant {
+    Instant::from_nanos(now.as_nanos())
+}

@@ -1,0 +1,57 @@
+//! The component of a head-end instance entity.
+
+use core::net::Ipv4Addr;
+
+use bevy_ecs::component::Component;
+use firmware::headend::Headend;
+
+use super::Station;
+use crate::datagram::Handle;
+use crate::link::Lane;
+use crate::rng::Stream;
+use crate::telemetry::InstanceLoad;
+use crate::time::Time;
+
+/// The head-end's end of one meter's link, and its randomness towards that meter.
+#[derive(Debug)]
+pub struct Downlink {
+    /// The lane to the meter.
+    pub lane: Lane,
+    /// Nonces and retransmission jitter towards the meter.
+    pub entropy: Stream,
+    /// Index of the link profile.
+    pub link: u16,
+    /// Index of the cohort.
+    pub cohort: u16,
+    /// Whether the meter's messages are recorded one by one.
+    pub sampled: bool,
+    /// Alarm under way for the meter's keys.
+    pub alarm: Time,
+}
+
+/// One instance of the head-end.
+#[derive(Component)]
+pub struct Instance {
+    /// Index among the instances.
+    pub index: u32,
+    /// Entity number in events.
+    pub entity: u32,
+    /// Its network address.
+    pub address: Ipv4Addr,
+    /// The protocol software.
+    pub image: Headend,
+    /// Cores and buffer.
+    pub station: Station<Handle>,
+    /// When a wake-up for waiting datagrams is under way.
+    pub ready: Time,
+    /// Whether it serves.
+    pub up: bool,
+    /// Links to its meters, by rank.
+    pub downlinks: Vec<Downlink>,
+    /// Alarm under way for each session, by session number.
+    pub session_alarms: Vec<Time>,
+    /// Load since the last report.
+    pub load: InstanceLoad,
+    /// Events that the instance has posted.
+    pub posted: u32,
+}

@@ -1,0 +1,9 @@
+//! The head-end: instances of protocol software behind queues, serving the fleet.
+
+mod host;
+mod instance;
+mod station;
+
+pub use host::InstanceHost;
+pub use instance::{Downlink, Instance};
+pub use station::{Admission, Station};

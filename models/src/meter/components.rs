@@ -1,0 +1,131 @@
+//! The components of a meter entity.
+
+use core::net::Ipv4Addr;
+use std::collections::VecDeque;
+
+use bevy_ecs::bundle::Bundle;
+use bevy_ecs::component::Component;
+use bevy_ecs::query::QueryData;
+use firmware::meter::Meter;
+
+use super::Attempt;
+use crate::clock::Clock;
+use crate::datagram::Handle;
+use crate::link::Lane;
+use crate::load::House;
+use crate::rng::Stream;
+use crate::time::{Duration, Time};
+
+/// Where a meter stands in the fleet.
+#[derive(Clone, Copy, Component, Debug)]
+pub struct Placement {
+    /// The meter's number, which is also its entity number in events.
+    pub meter: u32,
+    /// Index of its cohort.
+    pub cohort: u16,
+    /// Index of its link profile.
+    pub link: u16,
+    /// Index of the head-end instance that serves it.
+    pub instance: u32,
+    /// Its network address.
+    pub address: Ipv4Addr,
+    /// How long after the end of an interval it is reported.
+    pub report_offset: Duration,
+    /// Whether its messages are recorded one by one.
+    pub sampled: bool,
+}
+
+/// The firmware, its entropy and the attempt that it is engaged in.
+#[derive(Component)]
+pub struct Firmware {
+    /// The protocol code.
+    pub image: Meter,
+    /// Entropy of the protocol code.
+    pub entropy: Stream,
+    /// The authentication under way.
+    pub attempt: Option<Attempt>,
+}
+
+/// The processor: its clock, what it is busy with and its alarm.
+#[derive(Component, Debug)]
+pub struct Processor {
+    /// The clock that timers and key lifetimes run on.
+    pub clock: Clock,
+    /// When the work at hand is done.
+    pub busy_until: Time,
+    /// Datagrams that wait for the processor.
+    pub inbox: VecDeque<Handle>,
+    /// The time of the alarm event that is under way, if any.
+    pub alarm: Time,
+    /// Events that the meter has posted.
+    pub posted: u32,
+    /// Time spent working.
+    pub worked: Duration,
+    /// Datagrams sent.
+    pub sent: u64,
+    /// Datagrams that reached the firmware.
+    pub received: u64,
+}
+
+/// The power supply.
+#[derive(Component, Debug)]
+pub struct Supply {
+    /// Whether there is power.
+    pub powered: bool,
+    /// Whether the firmware has started since power returned.
+    pub running: bool,
+    /// Power cycles so far: events of an earlier one are void.
+    pub cycle: u32,
+    /// Draws boot times.
+    pub timing: Stream,
+    /// Whether the meter has ever joined.
+    pub joined: bool,
+}
+
+/// The meter's end of its link.
+#[derive(Component, Debug)]
+pub struct Uplink(pub Lane);
+
+/// What is behind the meter.
+#[derive(Component, Debug)]
+pub struct Premise {
+    /// Electricity use.
+    pub house: House,
+    /// The energy register in Wh.
+    pub register_wh: u64,
+}
+
+/// Everything that a meter entity is made of.
+#[derive(Bundle)]
+pub struct MeterBundle {
+    /// See [`Placement`].
+    pub placement: Placement,
+    /// See [`Firmware`].
+    pub firmware: Firmware,
+    /// See [`Processor`].
+    pub processor: Processor,
+    /// See [`Supply`].
+    pub supply: Supply,
+    /// See [`Uplink`].
+    pub uplink: Uplink,
+    /// See [`Premise`].
+    pub premise: Premise,
+}
+
+/// Access to all components of a meter.
+#[derive(QueryData)]
+#[query_data(mutable)]
+pub struct MeterQuery {
+    /// See [`Placement`].
+    pub placement: &'static Placement,
+    /// See [`Firmware`].
+    pub firmware: &'static mut Firmware,
+    /// See [`Processor`].
+    pub processor: &'static mut Processor,
+    /// See [`Supply`].
+    pub supply: &'static mut Supply,
+    /// See [`Uplink`].
+    pub uplink: &'static mut Uplink,
+    /// See [`Premise`].
+    pub premise: &'static mut Premise,
+}

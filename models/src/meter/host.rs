@@ -1,0 +1,459 @@
+//! The host of a meter's firmware: what happens to a meter in each kind of event.
+
+use core::net::SocketAddrV4;
+
+use firmware::Env;
+use firmware::crypto::Work;
+use firmware::meter::{Channel, Interval, Meter, MeterEvent};
+
+use super::{Attempt, MeterQueryItem};
+use crate::context::{Context, Exchange, Kind, Outgoing, is_c1222, message_record};
+use crate::datagram::{C1222_PORT, Handle, MessageType, PANA_PORT};
+use crate::event::Agenda;
+use crate::fleet::Fleet;
+use crate::link::Direction;
+use crate::telemetry::{KeyRecord, Milestone, NodeId, ReadRecord, Side};
+use crate::time::{Duration, Time};
+
+/// A meter in the hands of the handler of one event.
+pub struct MeterHost<'h, 'w, 's, 'c, A, X: Exchange> {
+    /// Its components.
+    pub meter: MeterQueryItem<'w, 's>,
+    /// The tools.
+    pub context: &'h mut Context<'c, A, X>,
+    /// The time of the event.
+    pub now: Time,
+}
+
+/// What the firmware is called with.
+struct Input {
+    /// What an attempt that begins now was started by.
+    trigger: &'static str,
+    /// Octets to be moved.
+    octets: usize,
+}
+
+/// How an authentication attempt ended, held until its last datagram has left.
+struct Ending {
+    outcome: &'static str,
+    key_id: u32,
+}
+
+impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
+    /// Power comes on: the firmware will start after its boot time.
+    pub fn power_on(&mut self) {
+        let supply = &mut *self.meter.supply;
+        if supply.powered {
+            return;
+        }
+        supply.powered = true;
+        if supply.cycle == 0 {
+            let milestone = (self.now, self.meter.placement.meter, Milestone::Powered);
+            self.context.telemetry.milestones.push(milestone);
+        }
+        let cohort = &self.context.fleet.cohorts[usize::from(self.meter.placement.cohort)];
+        let boot = cohort.boot.duration(&mut supply.timing);
+        let (cycle, time) = (supply.cycle, self.now + boot);
+        self.post(time, Kind::Boot, cycle);
+    }
+
+    /// Power is lost: what is not in non-volatile memory is gone.
+    pub fn power_off(&mut self) {
+        if !self.meter.supply.powered {
+            return;
+        }
+        self.meter.supply.powered = false;
+        self.meter.supply.running = false;
+        self.meter.supply.cycle += 1;
+        while let Some(handle) = self.meter.processor.inbox.pop_front() {
+            self.context.pool.release(handle);
+        }
+        self.with_firmware(|image, _, env| image.power_off(env));
+        self.drain_events();
+        if let Some(attempt) = self.meter.firmware.attempt.take() {
+            self.record_attempt(
+                attempt,
+                &Ending {
+                    outcome: "power_lost",
+                    key_id: 0,
+                },
+                self.now,
+            );
+        }
+    }
+
+    /// The firmware starts, unless power was lost again meanwhile.
+    pub fn boot(&mut self, cycle: u32) {
+        if !self.meter.supply.powered || self.meter.supply.cycle != cycle {
+            return;
+        }
+        self.meter.supply.running = true;
+        let trigger = if cycle == 0 {
+            "power_on"
+        } else {
+            "power_return"
+        };
+        self.run(trigger, |image, utc, env| image.power_on(utc, env));
+    }
+
+    /// A command to re-authenticate.
+    pub fn reauthenticate(&mut self) {
+        if self.meter.supply.running {
+            self.run("command", |image, _, env| image.reauthenticate(env));
+        }
+    }
+
+    /// A datagram arrives: it is handled, waits for the processor, or is lost on a dead meter.
+    pub fn arrive(&mut self, handle: Handle) {
+        if !self.meter.supply.running {
+            self.reject(handle, "link", "unpowered");
+            return;
+        }
+        let limit = self.context.fleet.cohorts[usize::from(self.meter.placement.cohort)].inbox;
+        let processor = &mut *self.meter.processor;
+        if processor.inbox.is_empty() && processor.busy_until <= self.now {
+            self.handle_datagram(handle);
+        } else if processor.inbox.len() < limit {
+            processor.inbox.push_back(handle);
+            if processor.inbox.len() == 1 {
+                let (time, cycle) = (processor.busy_until, self.meter.supply.cycle);
+                self.post(time, Kind::Ready, cycle);
+            }
+        } else {
+            self.reject(handle, "link", "inbox_full");
+        }
+    }
+
+    /// The processor falls free while datagrams wait.
+    pub fn ready(&mut self, cycle: u32) {
+        if !self.meter.supply.running || self.meter.supply.cycle != cycle {
+            return;
+        }
+        // A timer may have kept the processor busy beyond the time that was foreseen.
+        if self.meter.processor.busy_until <= self.now
+            && let Some(handle) = self.meter.processor.inbox.pop_front()
+        {
+            self.handle_datagram(handle);
+        }
+        if !self.meter.processor.inbox.is_empty() {
+            let time = self.meter.processor.busy_until;
+            self.post(time, Kind::Ready, cycle);
+        }
+    }
+
+    /// The alarm rings: the firmware's deadline has come, or has moved.
+    pub fn alarm(&mut self) {
+        if self.meter.processor.alarm != self.now {
+            return;
+        }
+        self.meter.processor.alarm = Time::FAR_FUTURE;
+        if !self.meter.supply.running {
+            return;
+        }
+        let local = self.meter.processor.clock.read(self.now);
+        if self
+            .meter
+            .firmware
+            .image
+            .poll_timeout()
+            .is_some_and(|deadline| deadline <= local)
+        {
+            let trigger = if self.meter.firmware.image.is_open() {
+                "schedule"
+            } else {
+                "retry"
+            };
+            self.run(trigger, |image, utc, env| image.handle_timeout(utc, env));
+        } else {
+            self.rearm();
+        }
+    }
+
+    /// Interval `number` is over: its energy is registered and reported.
+    pub fn interval(&mut self, number: u32) {
+        let plan = self.context.fleet.reports;
+        let next = self.interval_time(number + 1);
+        if next.0 < self.context.fleet.duration.as_nanos() {
+            self.post(next, Kind::Interval, number + 1);
+        }
+        if !self.meter.supply.running {
+            return;
+        }
+        let end_s = plan.interval.as_nanos() / 1_000_000_000 * u64::from(number);
+        let premise = &mut *self.meter.premise;
+        let length_s = plan.interval.as_secs();
+        let watt_hours = premise
+            .house
+            .energy_wh(&self.context.fleet.load, end_s, length_s);
+        premise.register_wh += u64::from(watt_hours);
+        self.context.telemetry.due.push(ReadRecord {
+            meter: self.meter.placement.meter,
+            interval: number,
+            due: self.now,
+            delivered: None,
+            watt_hours,
+        });
+        let interval = Interval {
+            end_utc_s: (self.context.fleet.start_utc_s + end_s) as u32,
+            watt_hours,
+        };
+        let report = number.is_multiple_of(plan.intervals_per_report);
+        self.run("schedule", |image, utc, env| {
+            image.close_interval(interval);
+            if report {
+                image.report(utc, env);
+            }
+        });
+    }
+
+    /// When interval `number` is reported, by the meter's clock.
+    pub fn interval_time(&self, number: u32) -> Time {
+        let interval = self.context.fleet.reports.interval.as_nanos();
+        let local = firmware::Instant::from_nanos(interval * u64::from(number))
+            + self.meter.placement.report_offset;
+        self.meter.processor.clock.when(local)
+    }
+
+    fn handle_datagram(&mut self, handle: Handle) {
+        let datagram = self.context.pool.get_mut(handle);
+        let (sent, port) = (datagram.sent, datagram.source.port());
+        let mut octets = core::mem::take(&mut datagram.octets);
+        let channel = if is_c1222(port) {
+            Channel::C1222
+        } else {
+            Channel::Pana
+        };
+        let kind = MessageType::classify(port, &octets);
+        // The record reads the message before the firmware decrypts it in place.
+        let record = self.message_record(kind, &octets, sent);
+        self.context.telemetry.datagrams += 1;
+        self.meter.processor.received += 1;
+
+        let mut result = Ok(());
+        let input = Input {
+            trigger: "headend",
+            octets: octets.len(),
+        };
+        let done = self.call(input, |image, utc, env| {
+            result = image.handle_datagram(channel, &mut octets, utc, env);
+        });
+        if channel == Channel::Pana
+            && let Some(attempt) = &mut self.meter.firmware.attempt
+        {
+            attempt.received(octets.len());
+            if result.is_ok() {
+                attempt.accepted();
+            }
+        }
+        self.settle(done);
+        let outcome = match result {
+            Ok(()) => "accepted",
+            Err(reject) => {
+                let node = NodeId::Meter(self.meter.placement.meter);
+                self.context
+                    .telemetry
+                    .reject(node, channel.name(), reject.name());
+                reject.name()
+            }
+        };
+        if let Some(mut record) = record {
+            record.outcome = outcome;
+            self.context.telemetry.messages.push(record);
+        }
+        self.context.pool.get_mut(handle).octets = octets;
+        self.context.pool.release(handle);
+    }
+
+    fn message_record(
+        &self,
+        kind: MessageType,
+        octets: &[u8],
+        sent: Time,
+    ) -> Option<crate::telemetry::MessageRecord> {
+        let application = matches!(kind, MessageType::C1222Request | MessageType::C1222Response);
+        (application && self.meter.placement.sampled).then(|| {
+            let meter = self.meter.placement.meter;
+            message_record(
+                meter,
+                Direction::Down,
+                (kind, octets),
+                (sent, self.now),
+                "accepted",
+            )
+        })
+    }
+
+    fn reject(&mut self, handle: Handle, protocol: &'static str, cause: &'static str) {
+        let node = NodeId::Meter(self.meter.placement.meter);
+        self.context.telemetry.reject(node, protocol, cause);
+        let datagram = self.context.pool.get_mut(handle);
+        let kind = MessageType::classify(datagram.source.port(), &datagram.octets);
+        let (octets, sent) = (core::mem::take(&mut datagram.octets), datagram.sent);
+        if let Some(mut record) = self.message_record(kind, &octets, sent) {
+            record.outcome = cause;
+            self.context.telemetry.messages.push(record);
+        }
+        self.context.pool.get_mut(handle).octets = octets;
+        self.context.pool.release(handle);
+    }
+
+    /// Runs `action` on the firmware and lets its consequences take effect.
+    fn run(&mut self, trigger: &'static str, action: impl FnOnce(&mut Meter, u32, &mut Env<'_>)) {
+        let done = self.call(Input { trigger, octets: 0 }, action);
+        self.settle(done);
+    }
+
+    /// Runs `action` on the firmware and accounts for its cost; returns when it is done.
+    fn call(&mut self, input: Input, action: impl FnOnce(&mut Meter, u32, &mut Env<'_>)) -> Time {
+        let was_open = self.meter.firmware.image.is_open();
+        let work = self.with_firmware(action);
+        let mcu = self.context.fleet.cohorts[usize::from(self.meter.placement.cohort)].mcu;
+        let cpu = mcu.time(&work, input.octets);
+        let processor = &mut *self.meter.processor;
+        processor.worked = processor.worked + cpu;
+        processor.busy_until = processor.busy_until.max(self.now) + cpu;
+
+        let firmware = &mut *self.meter.firmware;
+        if firmware.attempt.is_none() && firmware.image.is_authenticating() {
+            firmware.attempt = Some(Attempt::new(self.now, was_open, input.trigger));
+        }
+        if let Some(attempt) = &mut firmware.attempt {
+            attempt.spent(&work, cpu);
+        }
+        processor.busy_until
+    }
+
+    /// Takes events, sends datagrams and sets the alarm after the firmware was called.
+    fn settle(&mut self, done: Time) {
+        let ending = self.drain_events();
+        self.drain_datagrams(done);
+        if let Some(ending) = ending
+            && let Some(attempt) = self.meter.firmware.attempt.take()
+        {
+            self.record_attempt(attempt, &ending, done);
+        }
+        self.rearm();
+    }
+
+    fn with_firmware(&mut self, action: impl FnOnce(&mut Meter, u32, &mut Env<'_>)) -> Work {
+        let local = self.meter.processor.clock.read(self.now);
+        let utc = (self.context.fleet.start_utc_s + local.as_secs()) as u32;
+        let mut work = Work::NONE;
+        let firmware = &mut *self.meter.firmware;
+        let mut env = Env::new(local, &mut firmware.entropy, &mut work);
+        action(&mut firmware.image, utc, &mut env);
+        work
+    }
+
+    fn drain_events(&mut self) -> Option<Ending> {
+        let mut ending = None;
+        while let Some(event) = self.meter.firmware.image.poll_event() {
+            match event {
+                MeterEvent::Authenticated { key_id } => {
+                    ending = Some(Ending {
+                        outcome: "success",
+                        key_id,
+                    });
+                    if !self.meter.supply.joined {
+                        self.meter.supply.joined = true;
+                        let milestone = (self.now, self.meter.placement.meter, Milestone::Joined);
+                        self.context.telemetry.milestones.push(milestone);
+                    }
+                }
+                MeterEvent::AuthenticationFailed { cause } => {
+                    ending = Some(Ending {
+                        outcome: cause,
+                        key_id: 0,
+                    });
+                }
+                MeterEvent::KeyEnded(epoch) => self.context.telemetry.keys.push(KeyRecord {
+                    time: self.now,
+                    meter: self.meter.placement.meter,
+                    side: Side::Meter,
+                    drift_ppb: self.meter.processor.clock.drift_ppb(),
+                    epoch,
+                }),
+            }
+        }
+        ending
+    }
+
+    fn drain_datagrams(&mut self, departure: Time) {
+        let placement = *self.meter.placement;
+        let fleet: &Fleet = self.context.fleet;
+        let instance = fleet.instance_address(placement.instance);
+        let (domain, target) = (
+            fleet.domain_of_instance(placement.instance),
+            fleet.instance_entity(placement.instance),
+        );
+        let mut scratch = core::mem::take(self.context.scratch);
+        while let Some(transmit) = self.meter.firmware.image.poll_transmit(&mut scratch) {
+            let port = match transmit.channel {
+                Channel::Pana => PANA_PORT,
+                Channel::C1222 => C1222_PORT,
+            };
+            self.meter.processor.sent += 1;
+            if transmit.channel == Channel::Pana
+                && let Some(attempt) = &mut self.meter.firmware.attempt
+            {
+                attempt.sent(transmit.len, transmit.retransmission);
+            }
+            let out = Outgoing {
+                meter: placement.meter,
+                link: usize::from(placement.link),
+                cohort: usize::from(placement.cohort),
+                direction: Direction::Up,
+                sampled: placement.sampled,
+                source: SocketAddrV4::new(placement.address, port),
+                destination: SocketAddrV4::new(instance, port),
+                octets: &scratch[..transmit.len],
+                retransmission: transmit.retransmission,
+                departure,
+                domain,
+                target,
+                sender: placement.meter,
+            };
+            let lane = &mut self.meter.uplink.0;
+            self.context
+                .transmit(lane, &out, self.now, &mut self.meter.processor.posted);
+        }
+        *self.context.scratch = scratch;
+    }
+
+    fn record_attempt(&mut self, attempt: Attempt, ending: &Ending, end: Time) {
+        let placement = self.meter.placement;
+        let record = attempt.finish(
+            placement.meter,
+            placement.instance,
+            end,
+            ending.outcome,
+            ending.key_id,
+        );
+        self.context.telemetry.auth.push(record);
+    }
+
+    /// Makes sure that an alarm event is under way no later than the firmware's deadline.
+    ///
+    /// Alarms are lazy: a deadline that moves away costs nothing until the old alarm rings.
+    fn rearm(&mut self) {
+        let Some(deadline) = self.meter.firmware.image.poll_timeout() else {
+            return;
+        };
+        let time = self.meter.processor.clock.when(deadline).max(self.now);
+        if time < self.meter.processor.alarm && time.0 <= self.context.fleet.duration.as_nanos() {
+            self.meter.processor.alarm = time;
+            self.post(time, Kind::Alarm, 0);
+        }
+    }
+
+    fn post(&mut self, time: Time, kind: Kind, payload: u32) {
+        let target = self.meter.placement.meter;
+        let sequence = &mut self.meter.processor.posted;
+        self.context.post(time, kind, target, sequence, payload);
+    }
+}
+
+/// The offset of a meter's reports behind the end of an interval.
+pub(crate) fn report_offset(spread: Duration, stream: &mut crate::rng::Stream) -> Duration {
+    Duration::from_nanos(stream.below(spread.as_nanos()))
+}

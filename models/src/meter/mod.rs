@@ -1,0 +1,13 @@
+//! The meter: firmware on a processor with a clock, a power supply, a link and a premise.
+
+mod attempt;
+mod components;
+mod host;
+
+pub use attempt::Attempt;
+pub use components::{
+    Firmware, MeterBundle, MeterQuery, MeterQueryItem, Placement, Premise, Processor, Supply,
+    Uplink,
+};
+pub use host::MeterHost;
+pub(crate) use host::report_offset;

@@ -1,0 +1,138 @@
+//! How meters and instances come into the world.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use firmware::crypto::Work;
+use firmware::eap::psk::LongTermKeys;
+use firmware::headend::{Headend, Subscription};
+use firmware::meter::{Meter, Provisioning};
+
+use crate::clock::Clock;
+use crate::dist;
+use crate::fleet::Fleet;
+use crate::headend::{Downlink, Instance, Station};
+use crate::link::Lane;
+use crate::load::House;
+use crate::meter::{
+    Firmware, MeterBundle, Placement, Premise, Processor, Supply, Uplink, report_offset,
+};
+use crate::rng::{Purpose, Stream};
+use crate::telemetry::InstanceLoad;
+use crate::time::{Duration, Time};
+
+/// What a meter is born with, as both of its ends know it.
+struct Birth {
+    psk: [u8; 16],
+    drift_ppb: i64,
+    sampled: bool,
+    report_offset: Duration,
+}
+
+/// The order of the draws is part of what a seed means.
+fn birth(fleet: &Fleet, meter: u32) -> Birth {
+    let mut stream = Stream::new(fleet.seed, meter, Purpose::Provisioning);
+    let psk = dist::key(&mut stream);
+    let drift_ppb = fleet.cohorts[fleet.cohort_of(meter)]
+        .clock_drift
+        .sample(&mut stream);
+    let report_offset = report_offset(fleet.reports.spread, &mut stream);
+    let sampled =
+        Stream::new(fleet.seed, meter, Purpose::Sampling).chance(fleet.message_sample_ppb);
+    Birth {
+        psk,
+        drift_ppb,
+        sampled,
+        report_offset,
+    }
+}
+
+/// The components of `meter`.
+pub(crate) fn meter(fleet: &Fleet, meter: u32) -> MeterBundle {
+    let cohort_index = fleet.cohort_of(meter);
+    let cohort = &fleet.cohorts[cohort_index];
+    let birth = birth(fleet, meter);
+    let stream = |purpose| Stream::new(fleet.seed, meter, purpose);
+    let provisioning = Provisioning {
+        identity: fleet.identity(meter).into_bytes(),
+        keys: LongTermKeys::from_psk(&birth.psk, &mut Work::NONE.clone()),
+        title_arcs: Fleet::title_arcs(meter),
+    };
+    MeterBundle {
+        placement: Placement {
+            meter,
+            cohort: cohort_index as u16,
+            link: cohort.link as u16,
+            instance: fleet.instance_of(meter),
+            address: fleet.meter_address(meter),
+            report_offset: birth.report_offset,
+            sampled: birth.sampled,
+        },
+        firmware: Firmware {
+            image: Meter::new(Arc::clone(&fleet.meter_firmware), provisioning),
+            entropy: stream(Purpose::MeterProtocol),
+            attempt: None,
+        },
+        processor: Processor {
+            clock: Clock::new(birth.drift_ppb),
+            busy_until: Time::ZERO,
+            inbox: VecDeque::new(),
+            alarm: Time::FAR_FUTURE,
+            posted: 0,
+            worked: Duration::ZERO,
+            sent: 0,
+            received: 0,
+        },
+        supply: Supply {
+            powered: false,
+            running: false,
+            cycle: 0,
+            timing: stream(Purpose::Timing),
+            joined: false,
+        },
+        uplink: Uplink(Lane::new(stream(Purpose::Uplink))),
+        premise: Premise {
+            house: House::new(&fleet.load, stream(Purpose::Load)),
+            register_wh: 0,
+        },
+    }
+}
+
+/// The component of an instance with its subscribers.
+pub(crate) fn instance(fleet: &Fleet, index: u32) -> Instance {
+    let ranks = 0..fleet.meters_of(index);
+    let mut image = Headend::new(Arc::clone(&fleet.headend_software));
+    let mut downlinks = Vec::with_capacity(ranks.len());
+    for rank in ranks {
+        let meter = fleet.meter_at(index, rank);
+        let birth = birth(fleet, meter);
+        image.subscribe(Subscription {
+            identity: fleet.identity(meter).into_bytes(),
+            keys: LongTermKeys::from_psk(&birth.psk, &mut Work::NONE.clone()),
+            title_arcs: Fleet::title_arcs(meter),
+        });
+        let stream = |purpose| Stream::new(fleet.seed, meter, purpose);
+        let cohort = fleet.cohort_of(meter);
+        downlinks.push(Downlink {
+            lane: Lane::new(stream(Purpose::Downlink)),
+            entropy: stream(Purpose::HeadendProtocol),
+            link: fleet.cohorts[cohort].link as u16,
+            cohort: cohort as u16,
+            sampled: birth.sampled,
+            alarm: Time::FAR_FUTURE,
+        });
+    }
+    Instance {
+        index,
+        entity: fleet.instance_entity(index),
+        address: fleet.instance_address(index),
+        image,
+        station: Station::new(fleet.headend.cores, fleet.headend.buffer),
+        ready: Time::FAR_FUTURE,
+        up: true,
+        downlinks,
+        session_alarms: Vec::new(),
+        load: InstanceLoad::default(),
+        posted: 0,
+    }
+}
