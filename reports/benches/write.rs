@@ -21,7 +21,6 @@ fn main() {
         due_ns: (n / METERS) as i64 * 900 * SECOND,
         delivered_ns: Some((n / METERS) as i64 * 900 * SECOND + noise),
         latency_ns: Some(noise),
-        attempts: 1,
         interval_wh: (noise % 500) as u32,
     });
     bench(|n, noise| MessageRow {
@@ -34,7 +33,6 @@ fn main() {
         apdu_bytes: 90 + (noise % 4) as u32,
         security_mode: label::ENCRYPTED,
         key_id: Some(16 + (n / 40_000) as u32),
-        attempt: 1,
         outcome: label::SUCCESS,
         cause: None,
     });

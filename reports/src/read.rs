@@ -200,7 +200,6 @@ mod tests {
             due_ns: n * 900,
             delivered_ns: (n % 2 == 0).then_some(n * 900 + 5),
             latency_ns: (n % 2 == 0).then_some(5),
-            attempts: 1,
             interval_wh: 250,
         }
     }

@@ -11,11 +11,11 @@ table! {
         /// Index of the meter, 0 to population - 1; the other tables refer to it.
         meter: u32 = Identifier,
         /// Cohort of the scenario that the meter belongs to.
-        cohort: &'static str = Identifier,
+        cohort: String = Identifier,
         /// Domain (parallel partition) that simulated the meter.
         domain: u32 = Identifier,
         /// Medium that connects the meter.
-        medium: &'static str = Identifier,
+        medium: String = Identifier,
         /// Head-end instance that serves the meter.
         instance: u32 = Identifier,
         /// EAP-PSK identity of the meter, ID_P (RFC 4764 §3.1).
@@ -66,7 +66,7 @@ table! {
         instance: u32 = Identifier,
         /// `initial` or `reauthentication`.
         kind: &'static str = Identifier,
-        /// What started the attempt: `power_on`, `schedule`, `headend`, `retry`, `expiry`, …
+        /// What started the attempt: `power_on`, `power_return`, `schedule`, `headend`, `retry` or `command`.
         trigger: &'static str = Identifier,
         /// Start of the attempt: first PANA message handed to the network.
         start_ns: i64 = Nanoseconds,
@@ -80,7 +80,7 @@ table! {
         cause: Option<&'static str> = Identifier,
         /// PANA Key-Id (RFC 5191 §8.4) the attempt established; missing unless successful.
         key_id: Option<u32> = Identifier,
-        /// Request-answer pairs the meter completed.
+        /// Datagrams from the head-end that the meter accepted.
         round_trips: u32 = Count,
         /// Datagrams the meter sent.
         datagrams_up: u32 = Count,
@@ -148,7 +148,7 @@ table! {
     /// One row per link medium, direction, protocol, message type and time bin with traffic.
     pub table "traffic" => TrafficRow, TrafficColumns {
         /// Medium of the link.
-        medium: &'static str = Identifier,
+        medium: String = Identifier,
         /// `up` or `down`.
         direction: &'static str = Identifier,
         /// `pana`, `c1222` or another protocol of the datagram.
@@ -195,8 +195,6 @@ table! {
         security_mode: &'static str = Identifier,
         /// C12.22 key id; missing in cleartext.
         key_id: Option<u32> = Identifier,
-        /// Which transmission of the same message this is, 1 for the first.
-        attempt: u32 = Count,
         /// `success`, `lost`, `rejected`, `timeout` or `closed`.
         outcome: &'static str = Identifier,
         /// Why the message was not delivered; missing on success.
@@ -215,8 +213,6 @@ table! {
         delivered_ns: Option<i64> = Nanoseconds,
         /// `delivered_ns` - `due_ns`; missing if never delivered.
         latency_ns: Option<i64> = Nanoseconds,
-        /// Transmissions it took, or that were tried.
-        attempts: u32 = Count,
         /// Energy of the interval.
         interval_wh: u32 = WattHours,
     }

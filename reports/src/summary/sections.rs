@@ -45,11 +45,7 @@ const SOURCES: &[Source] = &[
         &["latency_ns", "outcome", "apdu_bytes"],
         messages,
     ),
-    (
-        ReadRow::TABLE,
-        &["latency_ns", "attempts", "interval_wh"],
-        reads,
-    ),
+    (ReadRow::TABLE, &["latency_ns", "interval_wh"], reads),
     (
         TrafficRow::TABLE,
         &[
@@ -334,12 +330,6 @@ fn reads(frame: &DataFrame, out: &mut Builder) -> PolarsResult<()> {
         "reads.completeness_ratio",
         "Delivered of all due reads.",
         delivered,
-        due,
-    );
-    out.ratio(
-        "reads.attempts_mean",
-        "Transmissions per read.",
-        sum(frame, "attempts")?,
         due,
     );
     out.number(
