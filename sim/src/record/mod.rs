@@ -1,0 +1,374 @@
+//! From telemetry to the tables of a results folder.
+//!
+//! The recorder sees all domains at every synchronisation point, when they have reached the same
+//! time. It orders what they observed by time and meter, so a file's octets depend neither on
+//! threads nor on how the fleet is divided into domains.
+
+mod rows;
+mod totals;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use models::datagram::MessageType;
+use models::fleet::Fleet;
+use models::link::Direction;
+use models::telemetry::{
+    AuthRecord, KeyRecord, MessageRecord, Milestone, NodeId, ReadRecord, Side, Telemetry,
+    TrafficCount,
+};
+use models::time::{Duration, Time};
+use reports::schema::tables::{
+    AuthRow, HeadendRow, KeyRow, MessageRow, MeterRow, ReadRow, RejectRow, TrafficRow,
+};
+use reports::{Error, Provenance, TableWriter};
+
+use crate::run::FleetDomain;
+use crate::scenario::schema::{Keys, Table};
+use totals::MeterTotals;
+
+/// What has been counted besides the tables.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Datagrams handed to protocol code.
+    pub datagrams: u64,
+    /// Authentications that succeeded.
+    pub authentications: u64,
+    /// Frames and octets that each tap saw, in the order of the scenario.
+    pub taps: Vec<(u64, u64)>,
+}
+
+/// Writers of the tables that the scenario asks for.
+struct Writers {
+    meters: Option<TableWriter<MeterRow>>,
+    auth: Option<TableWriter<AuthRow>>,
+    keys: Option<TableWriter<KeyRow>>,
+    traffic: Option<TableWriter<TrafficRow>>,
+    messages: Option<TableWriter<MessageRow>>,
+    reads: Option<TableWriter<ReadRow>>,
+    headend: Option<TableWriter<HeadendRow>>,
+    rejects: Option<TableWriter<RejectRow>>,
+}
+
+/// Records one run.
+pub struct Recorder {
+    fleet: Arc<Fleet>,
+    keys: Keys,
+    writers: Writers,
+    totals: Vec<MeterTotals>,
+    counts: Counts,
+    bin_start: Time,
+    buffers: Buffers,
+}
+
+/// Records of all domains since the last synchronisation point; kept for their capacity.
+#[derive(Default)]
+struct Buffers {
+    auth: Vec<AuthRecord>,
+    keys: Vec<KeyRecord>,
+    messages: Vec<MessageRecord>,
+    reads: Vec<ReadRecord>,
+    traffic: Vec<TrafficCount>,
+    rejects: BTreeMap<(NodeId, &'static str, &'static str), u64>,
+}
+
+impl Recorder {
+    /// Creates the tables in `folder`, which exists.
+    ///
+    /// # Errors
+    ///
+    /// A file cannot be created.
+    pub fn new(
+        folder: &Path,
+        provenance: &Provenance,
+        fleet: Arc<Fleet>,
+        keys: Keys,
+        tables: &[Table],
+    ) -> Result<Self, Error> {
+        fn writer<R: reports::Row>(
+            wanted: bool,
+            folder: &Path,
+            provenance: &Provenance,
+        ) -> Result<Option<TableWriter<R>>, Error> {
+            wanted
+                .then(|| TableWriter::create(folder, provenance))
+                .transpose()
+        }
+        let wanted = |table| tables.contains(&table);
+        let writers = Writers {
+            meters: writer(wanted(Table::Meters), folder, provenance)?,
+            auth: writer(wanted(Table::Auth), folder, provenance)?,
+            keys: writer(wanted(Table::Keys), folder, provenance)?,
+            traffic: writer(wanted(Table::Traffic), folder, provenance)?,
+            messages: writer(wanted(Table::Messages), folder, provenance)?,
+            reads: writer(wanted(Table::Reads), folder, provenance)?,
+            headend: writer(wanted(Table::Headend), folder, provenance)?,
+            rejects: writer(wanted(Table::Rejects), folder, provenance)?,
+        };
+        let totals = vec![MeterTotals::default(); fleet.meters() as usize];
+        let counts = Counts {
+            taps: vec![(0, 0); fleet.taps.len()],
+            ..Counts::default()
+        };
+        Ok(Self {
+            fleet,
+            keys,
+            writers,
+            totals,
+            counts,
+            bin_start: Time::ZERO,
+            buffers: Buffers::default(),
+        })
+    }
+
+    /// Takes what `domains` have observed up to `now`, which may be the end of a time bin.
+    ///
+    /// # Errors
+    ///
+    /// A file cannot be written, for instance because the disk is full.
+    pub fn collect(
+        &mut self,
+        domains: &mut [&mut FleetDomain],
+        now: Time,
+        bin_ends: bool,
+    ) -> Result<(), Error> {
+        for domain in domains.iter_mut() {
+            let telemetry = std::mem::take(domain.world_mut().telemetry_mut());
+            self.take(telemetry);
+        }
+        self.write_records()?;
+        let bin = now.saturating_since(self.bin_start);
+        if bin_ends && !bin.is_zero() {
+            self.write_bins(domains, bin)?;
+            self.bin_start = now;
+        }
+        Ok(())
+    }
+
+    /// Records what is alive at the end of the run and completes all files.
+    ///
+    /// # Errors
+    ///
+    /// A file cannot be written.
+    pub fn finish(mut self, domains: &mut [&mut FleetDomain], now: Time) -> Result<Counts, Error> {
+        for domain in domains.iter_mut() {
+            domain.world_mut().record_live_keys(now);
+            let telemetry = std::mem::take(domain.world_mut().telemetry_mut());
+            self.take(telemetry);
+        }
+        self.write_records()?;
+        self.write_missing_reads()?;
+        self.write_meters(domains)?;
+        let Writers {
+            meters,
+            auth,
+            keys,
+            traffic,
+            messages,
+            reads,
+            headend,
+            rejects,
+        } = self.writers;
+        finish(meters)?;
+        finish(auth)?;
+        finish(keys)?;
+        finish(traffic)?;
+        finish(messages)?;
+        finish(reads)?;
+        finish(headend)?;
+        finish(rejects)?;
+        Ok(self.counts)
+    }
+
+    fn take(&mut self, telemetry: Telemetry) {
+        let buffers = &mut self.buffers;
+        buffers.auth.extend(telemetry.auth);
+        buffers.keys.extend(telemetry.keys);
+        buffers.messages.extend(telemetry.messages);
+        buffers.reads.extend(telemetry.reads);
+        for (node, count) in telemetry.rejects {
+            *buffers.rejects.entry(node).or_default() += count;
+        }
+        if buffers.traffic.len() < telemetry.traffic.len() {
+            buffers
+                .traffic
+                .resize(telemetry.traffic.len(), TrafficCount::default());
+        }
+        for (sum, count) in buffers.traffic.iter_mut().zip(&telemetry.traffic) {
+            sum.add(count);
+        }
+        for (sum, seen) in self.counts.taps.iter_mut().zip(&telemetry.taps) {
+            sum.0 += seen.0;
+            sum.1 += seen.1;
+        }
+        self.counts.datagrams += telemetry.datagrams;
+        for (time, meter, milestone) in telemetry.milestones {
+            let totals = &mut self.totals[meter as usize];
+            match milestone {
+                Milestone::Powered => totals.powered = Some(time),
+                Milestone::Joined => totals.joined = Some(time),
+            }
+        }
+        for read in &telemetry.due {
+            self.totals[read.meter as usize].fall_due(read);
+        }
+    }
+
+    fn write_records(&mut self) -> Result<(), Error> {
+        let Self {
+            buffers,
+            writers,
+            totals,
+            keys,
+            counts,
+            ..
+        } = self;
+        buffers
+            .auth
+            .sort_by_key(|record| (record.end, record.meter));
+        for record in buffers.auth.drain(..) {
+            totals[record.meter as usize].authenticate(&record);
+            counts.authentications += u64::from(record.outcome == reports::label::SUCCESS);
+            push(&mut writers.auth, || rows::auth(&record))?;
+        }
+        let order = |record: &KeyRecord| {
+            let epoch = &record.epoch;
+            (
+                record.time,
+                record.meter,
+                record.side,
+                epoch.kid32,
+                epoch.index,
+            )
+        };
+        buffers.keys.sort_by_key(order);
+        for record in buffers.keys.drain(..) {
+            if record.side == Side::Meter {
+                totals[record.meter as usize].keys += 1;
+            }
+            push(&mut writers.keys, || rows::key(&record, keys))?;
+        }
+        let order = |record: &MessageRecord| {
+            (
+                record.end,
+                record.meter,
+                record.direction,
+                record.sent,
+                record.kind,
+            )
+        };
+        buffers.messages.sort_by_key(order);
+        for record in buffers.messages.drain(..) {
+            push(&mut writers.messages, || rows::message(&record))?;
+        }
+        buffers
+            .reads
+            .sort_by_key(|read| (read.delivered, read.meter, read.interval));
+        for read in buffers.reads.drain(..) {
+            // A report that was sent again because its response was lost counts once.
+            if totals[read.meter as usize].deliver(&read) {
+                push(&mut writers.reads, || rows::read(&read))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn write_bins(&mut self, domains: &mut [&mut FleetDomain], bin: Duration) -> Result<(), Error> {
+        let bin = rows::Bin::new(self.bin_start, bin);
+        let Self {
+            fleet,
+            buffers,
+            writers,
+            ..
+        } = self;
+        for (link, profile) in fleet.links.iter().enumerate() {
+            for direction in [Direction::Up, Direction::Down] {
+                for kind in MessageType::ALL {
+                    let index = Telemetry::traffic_index(link, direction, kind);
+                    let count = buffers.traffic.get(index).copied().unwrap_or_default();
+                    if count.frames > 0 {
+                        push(&mut writers.traffic, || {
+                            rows::traffic(&profile.name, direction, kind, &bin, &count)
+                        })?;
+                    }
+                }
+            }
+        }
+        buffers.traffic.fill(TrafficCount::default());
+
+        let mut loads = Vec::new();
+        for domain in domains.iter_mut() {
+            domain.world_mut().for_each_instance(|instance| {
+                let counts = instance.image.session_counts();
+                loads.push((instance.index, std::mem::take(&mut instance.load), counts));
+            });
+        }
+        loads.sort_by_key(|(index, _, _)| *index);
+        for (index, load, sessions) in &loads {
+            let rejects = buffers
+                .rejects
+                .iter()
+                .filter(|((node, _, _), _)| *node == NodeId::Instance(*index))
+                .map(|(_, count)| count)
+                .sum();
+            let cores = fleet.headend.cores;
+            push(&mut writers.headend, || {
+                rows::headend(*index, load, *sessions, rejects, cores, &bin)
+            })?;
+        }
+
+        for ((node, protocol, cause), count) in std::mem::take(&mut buffers.rejects) {
+            push(&mut writers.rejects, || {
+                rows::reject(node, protocol, cause, count, &bin)
+            })?;
+        }
+        Ok(())
+    }
+
+    fn write_missing_reads(&mut self) -> Result<(), Error> {
+        let interval = self.fleet.reports.interval;
+        let mut missing: Vec<ReadRecord> = (0..)
+            .zip(&self.totals)
+            .flat_map(|(meter, totals)| totals.missing(meter, interval))
+            .collect();
+        missing.sort_by_key(|read| (read.due, read.meter));
+        for read in &missing {
+            push(&mut self.writers.reads, || rows::read(read))?;
+        }
+        Ok(())
+    }
+
+    fn write_meters(&mut self, domains: &mut [&mut FleetDomain]) -> Result<(), Error> {
+        if self.writers.meters.is_none() {
+            return Ok(());
+        }
+        let mut meters = Vec::with_capacity(self.totals.len());
+        for (index, domain) in (0..).zip(domains.iter_mut()) {
+            let (fleet, totals) = (&self.fleet, &self.totals);
+            domain.world_mut().for_each_meter(|meter| {
+                let totals = &totals[meter.placement.meter as usize];
+                meters.push(rows::meter(fleet, &meter, index, totals));
+            });
+        }
+        meters.sort_by_key(|row| row.meter);
+        for row in meters {
+            push(&mut self.writers.meters, || row)?;
+        }
+        Ok(())
+    }
+}
+
+fn push<R: reports::Row>(
+    writer: &mut Option<TableWriter<R>>,
+    row: impl FnOnce() -> R,
+) -> Result<(), Error> {
+    match writer {
+        Some(writer) => writer.push(&row()),
+        None => Ok(()),
+    }
+}
+
+fn finish<R: reports::Row>(writer: Option<TableWriter<R>>) -> Result<(), Error> {
+    writer.map_or(Ok(()), |writer| writer.finish().map(drop))
+}

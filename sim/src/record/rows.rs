@@ -1,0 +1,288 @@
+//! One record of telemetry as one row of a table.
+
+use firmware::Instant;
+use firmware::c1222::epsem::Mode;
+use firmware::ukmf::{EndReason, Purpose};
+use models::clock::Clock;
+use models::datagram::MessageType;
+use models::fleet::Fleet;
+use models::link::Direction;
+use models::meter::MeterQueryItem;
+use models::telemetry::{
+    AuthRecord, InstanceLoad, KeyRecord, MessageRecord, NodeId, ReadRecord, Side, TrafficCount,
+};
+use models::time::{Duration, Time};
+use reports::label;
+use reports::schema::Hex;
+use reports::schema::tables::{
+    AuthRow, HeadendRow, KeyRow, MessageRow, MeterRow, ReadRow, RejectRow, TrafficRow,
+};
+
+use super::totals::MeterTotals;
+use crate::scenario::schema::Keys;
+
+/// A time bin in the units of the tables.
+pub(super) struct Bin {
+    start_ns: i64,
+    width_ns: i64,
+}
+
+impl Bin {
+    pub(super) fn new(start: Time, width: Duration) -> Self {
+        Self {
+            start_ns: time(start),
+            width_ns: duration(width),
+        }
+    }
+}
+
+fn time(time: Time) -> i64 {
+    i64::try_from(time.as_nanos()).unwrap_or(i64::MAX)
+}
+
+fn duration(duration: Duration) -> i64 {
+    i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)
+}
+
+pub(super) fn auth(record: &AuthRecord) -> AuthRow {
+    let succeeded = record.outcome == label::SUCCESS;
+    let outcome = match record.outcome {
+        "rejected" => label::REJECTED,
+        "authentication_timeout" | "peer_unreachable" => label::TIMEOUT,
+        label::SUCCESS => label::SUCCESS,
+        _ => label::CLOSED,
+    };
+    AuthRow {
+        meter: record.meter,
+        instance: record.instance,
+        kind: if record.reauthentication {
+            label::REAUTHENTICATION
+        } else {
+            label::INITIAL
+        },
+        trigger: record.trigger,
+        start_ns: time(record.start),
+        end_ns: time(record.end),
+        latency_ns: duration(record.end.saturating_since(record.start)),
+        outcome,
+        cause: (!succeeded).then_some(record.outcome),
+        key_id: succeeded.then_some(record.key_id),
+        round_trips: record.round_trips,
+        datagrams_up: record.datagrams_up,
+        datagrams_down: record.datagrams_down,
+        pana_bytes_up: record.octets_up,
+        pana_bytes_down: record.octets_down,
+        retransmissions: record.retransmissions,
+        meter_aes_blocks: record.work.aes_blocks,
+        meter_sha_blocks: record.work.sha1_blocks + record.work.sha256_blocks,
+        meter_cpu_ns: duration(record.cpu),
+    }
+}
+
+pub(super) fn key(record: &KeyRecord, keys: &Keys) -> KeyRow {
+    let clock = Clock::new(record.drift_ppb.into());
+    let at = |instant: Instant| time(clock.when(instant));
+    let epoch = &record.epoch;
+    let first = [epoch.tx.first, epoch.rx.first].into_iter().flatten().min();
+    let last = [epoch.tx.last, epoch.rx.last].into_iter().flatten().max();
+    let grace = match record.side {
+        Side::Meter => Duration::ZERO,
+        Side::Server => keys.grace,
+    };
+    let lifetime_end = epoch.activated.unwrap_or(epoch.created) + keys.session_lifetime + grace;
+    let overlap_end = epoch.superseded.map(|superseded| superseded + keys.overlap);
+    let expiry = overlap_end.map_or(lifetime_end, |end| end.min(lifetime_end));
+    let end_ns = epoch.ended.map_or(time(record.time), at);
+    KeyRow {
+        meter: record.meter,
+        side: match record.side {
+            Side::Meter => label::METER,
+            Side::Server => label::HEADEND,
+        },
+        kid32: epoch.kid32,
+        c1222_key_id: epoch.key_id.into(),
+        purpose: match epoch.purpose {
+            Purpose::C1222Unicast => "unicast",
+            Purpose::OpticalPort => "optical",
+            Purpose::HanLink => "han",
+            _ => "private",
+        },
+        key_name: Hex(epoch.name),
+        derived_at_ns: at(epoch.created),
+        activated_at_ns: epoch.activated.map(at),
+        first_used_at_ns: first.map(at),
+        last_used_at_ns: last.map(at),
+        superseded_at_ns: epoch.superseded.map(at),
+        expires_at_ns: at(expiry),
+        ended_at_ns: epoch.ended.map(at),
+        end_reason: epoch.reason.map_or(label::RUN_ENDED, end_reason),
+        lifetime_ns: end_ns - at(epoch.created),
+        messages_sent: epoch.tx.messages.into(),
+        messages_received: epoch.rx.messages.into(),
+        bytes_protected: epoch.tx.octets + epoch.rx.octets,
+    }
+}
+
+const fn end_reason(reason: EndReason) -> &'static str {
+    match reason {
+        EndReason::Expired | EndReason::Superseded => label::EXPIRED,
+        EndReason::SlotReused | EndReason::Displaced => label::REPLACED,
+        EndReason::Reboot => label::REBOOT,
+        EndReason::Terminated
+        | EndReason::ReauthenticationFailed
+        | EndReason::AuthorizationRejected
+        | EndReason::SessionExpired
+        | EndReason::Revoked => label::SESSION_ENDED,
+    }
+}
+
+pub(super) fn message(record: &MessageRecord) -> MessageRow {
+    let (outcome, cause) = match record.outcome {
+        "accepted" => (label::SUCCESS, None),
+        cause @ ("lost" | "queue_full" | "unpowered" | "inbox_full" | "buffer_full"
+        | "instance_down") => (label::LOST, Some(cause)),
+        cause => (label::REJECTED, Some(cause)),
+    };
+    let delivered = outcome == label::SUCCESS;
+    MessageRow {
+        meter: record.meter,
+        direction: record.direction.name(),
+        service: record.kind.name(),
+        sent_ns: time(record.sent),
+        delivered_ns: delivered.then_some(time(record.end)),
+        latency_ns: delivered.then_some(duration(record.end.saturating_since(record.sent))),
+        apdu_bytes: record.octets,
+        security_mode: match record.mode {
+            Some(Mode::Clear) => label::CLEARTEXT,
+            Some(Mode::Authenticated) => label::AUTHENTICATED,
+            Some(Mode::Encrypted) => label::ENCRYPTED,
+            None => "unreadable",
+        },
+        key_id: record.key_id.map(u32::from),
+        outcome,
+        cause,
+    }
+}
+
+pub(super) fn read(record: &ReadRecord) -> ReadRow {
+    ReadRow {
+        meter: record.meter,
+        due_ns: time(record.due),
+        delivered_ns: record.delivered.map(time),
+        latency_ns: record
+            .delivered
+            .map(|at| duration(at.saturating_since(record.due))),
+        interval_wh: record.watt_hours,
+    }
+}
+
+pub(super) fn traffic(
+    medium: &str,
+    direction: Direction,
+    kind: MessageType,
+    bin: &Bin,
+    count: &TrafficCount,
+) -> TrafficRow {
+    TrafficRow {
+        medium: medium.to_owned(),
+        direction: direction.name(),
+        protocol: kind.protocol(),
+        message_type: kind.name(),
+        bin_start_ns: bin.start_ns,
+        bin_ns: bin.width_ns,
+        frames: count.frames,
+        bytes: count.octets,
+        payload_bytes: count.payload_octets,
+        retransmissions: count.retransmissions,
+        drops_loss: count.lost,
+        drops_queue: count.queue_full,
+    }
+}
+
+pub(super) fn headend(
+    instance: u32,
+    load: &InstanceLoad,
+    (sessions, half_open): (usize, u32),
+    rejects: u64,
+    cores: usize,
+    bin: &Bin,
+) -> HeadendRow {
+    let width = bin.width_ns as f64;
+    HeadendRow {
+        instance,
+        bin_start_ns: bin.start_ns,
+        bin_ns: bin.width_ns,
+        arrivals: load.arrivals,
+        served: load.served,
+        dropped: load.buffer_full + load.down,
+        queue_max: load.queue_max,
+        // Little's law: the mean number waiting is the waiting time spent per unit of time.
+        queue_mean: load.waiting.as_nanos() as f64 / width,
+        utilisation: load.busy.as_nanos() as f64 / (width * cores as f64),
+        auth_completed: load.authentications,
+        rejects,
+        service_p50_ns: load.service.quantile(500).map(duration),
+        service_p99_ns: load.service.quantile(990).map(duration),
+        wait_p99_ns: load.wait.quantile(990).map(duration),
+        sessions: u32::try_from(sessions).unwrap_or(u32::MAX),
+        half_open,
+    }
+}
+
+pub(super) fn reject(
+    node: NodeId,
+    protocol: &'static str,
+    cause: &'static str,
+    count: u64,
+    bin: &Bin,
+) -> RejectRow {
+    let (node, node_id) = match node {
+        NodeId::Meter(meter) => (label::METER, meter),
+        NodeId::Instance(instance) => (label::HEADEND, instance),
+    };
+    RejectRow {
+        node,
+        node_id,
+        protocol,
+        cause,
+        bin_start_ns: bin.start_ns,
+        bin_ns: bin.width_ns,
+        count,
+    }
+}
+
+pub(super) fn meter(
+    fleet: &Fleet,
+    meter: &MeterQueryItem<'_, '_>,
+    domain: u32,
+    totals: &MeterTotals,
+) -> MeterRow {
+    let placement = meter.placement;
+    let [network, number] = Fleet::title_arcs(placement.meter);
+    let joined = totals.powered.zip(totals.joined);
+    MeterRow {
+        meter: placement.meter,
+        cohort: fleet.cohorts[usize::from(placement.cohort)].name.clone(),
+        domain,
+        medium: fleet.links[usize::from(placement.link)].name.clone(),
+        instance: placement.instance,
+        id_p: fleet.identity(placement.meter),
+        ap_title: format!(".{network}.{number}"),
+        address: placement.address.to_string(),
+        hop_count: 1,
+        powered_on_ns: totals.powered.map(time),
+        joined_ns: totals.joined.map(time),
+        time_to_join_ns: joined.map(|(powered, joined)| duration(joined.saturating_since(powered))),
+        authentications: totals.initial,
+        reauthentications: totals.repeated,
+        authentication_failures: totals.failed,
+        keys_derived: totals.keys,
+        reads_due: totals.due,
+        reads_delivered: totals.delivered,
+        datagrams_up: meter.processor.sent,
+        datagrams_down: meter.processor.received,
+        cpu_ns: duration(meter.processor.worked),
+        clock_drift_ppb: meter.processor.clock.drift_ppb().into(),
+        firmware: concat!("meterstorm ", env!("CARGO_PKG_VERSION")),
+    }
+}
