@@ -1,4 +1,6 @@
 //! Engine, scenario language, recording and experiments of Meterstorm.
 
 pub mod engine;
+pub mod record;
+pub mod run;
 pub mod scenario;

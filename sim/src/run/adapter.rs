@@ -1,0 +1,88 @@
+//! A domain of the models as the engine sees it.
+
+use models::context::{Exchange, Kind};
+use models::datagram::Datagram;
+use models::domain::Domain as World;
+use models::event::{Event, EventKey};
+use models::fleet::Fleet;
+use models::time::Time;
+use std::sync::Arc;
+
+use crate::engine::{Budget, Domain, Outbox, Stop, TimingWheel, describe};
+
+/// A part of the fleet, run by the engine.
+pub struct FleetDomain {
+    world: World<TimingWheel>,
+    fleet: Arc<Fleet>,
+}
+
+impl FleetDomain {
+    /// Builds domain `index` of the fleet.
+    pub fn new(fleet: &Arc<Fleet>, index: usize) -> Self {
+        let world = World::new(Arc::clone(fleet), index, TimingWheel::new());
+        Self {
+            world,
+            fleet: Arc::clone(fleet),
+        }
+    }
+
+    /// The models' side.
+    pub fn world_mut(&mut self) -> &mut World<TimingWheel> {
+        &mut self.world
+    }
+}
+
+impl Domain for FleetDomain {
+    type Letter = Datagram;
+
+    fn run(
+        &mut self,
+        end: Time,
+        outbox: &mut Outbox<Datagram>,
+        budget: &mut Budget,
+    ) -> Result<(), Stop> {
+        self.world.run(end, &mut Loan { outbox, budget })
+    }
+
+    fn deliver(&mut self, key: EventKey, letter: Datagram) {
+        self.world.deliver(key, &letter);
+    }
+
+    fn next_time(&mut self) -> Option<Time> {
+        self.world.next_time()
+    }
+
+    fn describe(&self, event: &Event) -> String {
+        let Some(kind) = Kind::of(event) else {
+            return describe(event);
+        };
+        let entity = |number: u32| {
+            let meters = self.fleet.meters();
+            match number.checked_sub(meters) {
+                Some(instance) => format!("instance {instance}"),
+                None => format!("meter {number}"),
+            }
+        };
+        let (target, source) = (entity(event.target), entity(event.source));
+        let (time, kind, sequence) = (event.time, kind.name(), event.sequence);
+        format!("{time} {kind} at {target} (event {sequence} of {source})")
+    }
+}
+
+/// What the engine lends for a window.
+struct Loan<'a> {
+    outbox: &'a mut Outbox<Datagram>,
+    budget: &'a mut Budget,
+}
+
+impl Exchange for Loan<'_> {
+    type Stop = Stop;
+
+    fn charge(&mut self, event: &Event, fingerprint: u64) -> Result<(), Stop> {
+        self.budget.charge(event, fingerprint)
+    }
+
+    fn send(&mut self, now: Time, to: usize, event: Event, datagram: Datagram) -> Result<(), Stop> {
+        self.outbox.send(now, to, event.key(), datagram)
+    }
+}

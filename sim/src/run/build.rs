@@ -1,0 +1,279 @@
+//! From a scenario to the plan of a fleet.
+
+use std::sync::Arc;
+
+use firmware::c1222::aptitle::Title;
+use firmware::c1222::epsem::Mode;
+use firmware::crypto::{Integrity, Prf};
+use firmware::eap::AuthenticatorConfig;
+use firmware::meter::{Reauthentication, ReportPolicy};
+use firmware::{headend, meter, pana, ukmf};
+use models::fleet::{Action, Cohort, Fleet, HeadendPlan, Partition, ReportPlan, Tap, TimelineStep};
+use models::time::{Duration, Time};
+
+use crate::scenario::schema::{self, Scenario};
+
+/// Arcs of the head-end's ApTitle below the network root.
+const HEADEND_TITLE: [u32; 2] = [2, 1];
+/// Range of the pause before a failed authentication is tried again.
+const RETRY: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(60));
+/// How far the IV of a message may be from the receiver's clock (c1222.md §3: ±15 minutes).
+const ACCEPTANCE_WINDOW: Duration = Duration::from_secs(900);
+
+/// The plan of the fleet that `scenario`, which has been checked, describes.
+pub(super) fn fleet(scenario: &Scenario, partition: Partition) -> Fleet {
+    let media: Vec<&String> = scenario.media.keys().collect();
+    let link_index = |name: &str| media.iter().position(|medium| *medium == name).unwrap_or(0);
+    let cohorts = cohorts(scenario, link_index);
+    let cohort_index = |name: &str| {
+        cohorts
+            .iter()
+            .position(|cohort| cohort.name == name)
+            .unwrap_or(0)
+    };
+    let pana = Arc::new(pana_config(scenario));
+    let server_identity: Arc<[u8]> = scenario.headend.id.as_bytes().into();
+    let timeline = scenario
+        .timeline
+        .iter()
+        .map(|step| TimelineStep {
+            at: Time::ZERO + step.at,
+            action: action(&step.action, cohort_index, link_index),
+        })
+        .collect();
+    let taps = scenario
+        .taps
+        .iter()
+        .map(|tap| Tap {
+            name: tap.name.clone(),
+            link: tap.medium.as_deref().map(link_index),
+            cohort: tap.cohort.as_deref().map(cohort_index),
+        })
+        .collect();
+    Fleet {
+        seed: scenario.seed,
+        start_utc_s: scenario.start.0,
+        duration: scenario.duration,
+        links: scenario
+            .media
+            .iter()
+            .map(|(name, medium)| medium.profile(name))
+            .collect(),
+        load: scenario.load.model(scenario.start),
+        reports: reports(scenario),
+        headend: headend_plan(&scenario.headend),
+        meter_firmware: Arc::new(meter_firmware(scenario, &pana, &server_identity)),
+        headend_software: Arc::new(headend_software(scenario, &pana, &server_identity)),
+        timeline,
+        taps,
+        message_sample_ppb: scenario.record.messages.ppb(),
+        partition,
+        cohorts,
+    }
+}
+
+fn cohorts(scenario: &Scenario, link_index: impl Fn(&str) -> usize) -> Vec<Cohort> {
+    let mut first = 0;
+    let plan = |cohort: &schema::Cohort| {
+        let plan = Cohort {
+            name: cohort.name.clone(),
+            first,
+            count: cohort.count,
+            link: link_index(&cohort.medium),
+            power_on: cohort.power_on.model(),
+            boot: cohort.boot.model(),
+            clock_drift: cohort.clock_drift.model(),
+            mcu: cohort.mcu.costs(),
+            identity: cohort.identity.clone(),
+            inbox: cohort.inbox as usize,
+        };
+        first += cohort.count;
+        plan
+    };
+    scenario.cohorts.iter().map(plan).collect()
+}
+
+fn reports(scenario: &Scenario) -> ReportPlan {
+    let traffic = &scenario.traffic;
+    let per_report = traffic.report.every.as_nanos() / traffic.interval.as_nanos().max(1);
+    ReportPlan {
+        interval: traffic.interval,
+        intervals_per_report: u32::try_from(per_report).unwrap_or(u32::MAX).max(1),
+        spread: traffic.report.spread,
+    }
+}
+
+fn headend_plan(headend: &schema::Headend) -> HeadendPlan {
+    HeadendPlan {
+        instances: headend.instances,
+        cores: headend.cores as usize,
+        buffer: headend.buffer as usize,
+        cost: headend.costs.model(),
+    }
+}
+
+fn pana_config(scenario: &Scenario) -> pana::Config {
+    let pana = &scenario.pana;
+    let pairs: Vec<_> = pana
+        .algorithms
+        .iter()
+        .map(|algorithm| match algorithm {
+            schema::Algorithm::HmacSha256 => (Prf::HmacSha256, Integrity::HmacSha256_128),
+            schema::Algorithm::HmacSha1 => (Prf::HmacSha1, Integrity::HmacSha1_160),
+            schema::Algorithm::AesCmac => (Prf::AesCmac, Integrity::AesCmac96),
+        })
+        .collect();
+    let retransmission = |schema::Retransmission { irt, mrt, mrc, mrd }: &_| pana::Retransmission {
+        initial: *irt,
+        interval_max: *mrt,
+        transmissions_max: *mrc,
+        duration_max: *mrd,
+    };
+    pana::Config {
+        algorithms: pana::Algorithms::new(&pairs),
+        piggyback: pana.piggyback,
+        optimized: pana.optimized,
+        stateless: pana.stateless,
+        nonce_len: pana.nonce_length,
+        pci: retransmission(&pana.pci),
+        request: retransmission(&pana.request),
+        failed_session_timeout: pana.failed_session_timeout,
+        half_open_max: scenario.headend.half_open_limit,
+        replace_on_new_pci: scenario.headend.replace_on_new_pci,
+        ..pana::Config::default()
+    }
+}
+
+fn key_policy(keys: &schema::Keys) -> ukmf::Policy {
+    ukmf::Policy {
+        overlap: keys.overlap,
+        grace: keys.grace,
+        array_length: ukmf::ArrayLength::new(keys.array_length).unwrap_or(ukmf::ArrayLength::ONE),
+        ..ukmf::Policy::default()
+    }
+}
+
+const fn mode(security: schema::Security) -> Mode {
+    match security {
+        schema::Security::Encrypted => Mode::Encrypted,
+        schema::Security::Authenticated => Mode::Authenticated,
+        schema::Security::Clear => Mode::Clear,
+    }
+}
+
+fn interval_s(scenario: &Scenario) -> u32 {
+    u32::try_from(scenario.traffic.interval.as_secs()).unwrap_or(u32::MAX)
+}
+
+fn headend_title() -> Title {
+    Title::relative(&HEADEND_TITLE).expect("a title of two small arcs is short")
+}
+
+fn meter_firmware(
+    scenario: &Scenario,
+    pana: &Arc<pana::Config>,
+    server_identity: &Arc<[u8]>,
+) -> meter::Config {
+    let permille = |ratio: crate::scenario::units::Ratio| ratio.ppb() / 1_000_000;
+    let report = &scenario.traffic.report;
+    meter::Config {
+        pana: Arc::clone(pana),
+        server_identity: Arc::clone(server_identity),
+        keys: key_policy(&scenario.keys),
+        reauthentication: match scenario.keys.reauthenticate {
+            schema::Reauthenticate::Every { period, jitter } => Reauthentication::Every {
+                period,
+                jitter_permille: permille(jitter),
+            },
+            schema::Reauthenticate::Fraction { from, to } => Reauthentication::Fraction {
+                from_permille: permille(from),
+                to_permille: permille(to),
+            },
+        },
+        ping: scenario.pana.ping,
+        nonvolatile_session: scenario.keys.storage == schema::Storage::Nvram,
+        retry: RETRY,
+        report: ReportPolicy {
+            mode: mode(report.security),
+            timeout: report.timeout,
+            attempts: report.attempts,
+        },
+        interval_s: interval_s(scenario),
+        registration: scenario
+            .traffic
+            .register
+            .then_some(scenario.traffic.registration_period),
+        headend_title: headend_title(),
+    }
+}
+
+fn headend_software(
+    scenario: &Scenario,
+    pana: &Arc<pana::Config>,
+    server_identity: &Arc<[u8]>,
+) -> headend::Config {
+    headend::Config {
+        pana: Arc::clone(pana),
+        eap: AuthenticatorConfig {
+            identity_request: scenario.pana.identity_request,
+            discard_limit: scenario.pana.discard_limit,
+        },
+        server_identity: Arc::clone(server_identity),
+        session_lifetime: scenario.keys.session_lifetime,
+        keys: key_policy(&scenario.keys),
+        title: headend_title(),
+        mode_min: mode(scenario.traffic.report.security),
+        interval_s: interval_s(scenario),
+        acceptance_window: ACCEPTANCE_WINDOW,
+        registration_period: scenario.traffic.registration_period,
+    }
+}
+
+fn action(
+    action: &schema::Action,
+    cohort_index: impl Fn(&str) -> usize,
+    link_index: impl Fn(&str) -> usize,
+) -> Action {
+    match action {
+        schema::Action::PowerOff {
+            cohort,
+            fraction,
+            over,
+        } => Action::PowerOff {
+            cohort: cohort_index(cohort),
+            fraction_ppb: fraction.ppb(),
+            over: *over,
+        },
+        schema::Action::PowerOn { cohort, within } => Action::PowerOn {
+            cohort: cohort_index(cohort),
+            within: *within,
+        },
+        schema::Action::HeadendDown {
+            instance,
+            duration,
+            lose_sessions,
+        } => Action::HeadendDown {
+            instance: *instance,
+            duration: *duration,
+            lose_sessions: *lose_sessions,
+        },
+        schema::Action::LinkLoss {
+            medium,
+            loss,
+            duration,
+        } => Action::LinkLoss {
+            link: link_index(medium),
+            loss_ppb: loss.ppb(),
+            duration: *duration,
+        },
+        schema::Action::Reauthenticate {
+            cohort,
+            fraction,
+            within,
+        } => Action::Reauthenticate {
+            cohort: cohort_index(cohort),
+            fraction_ppb: fraction.ppb(),
+            within: *within,
+        },
+    }
+}

@@ -1,0 +1,259 @@
+//! One run: from a scenario to a results folder, or to a verdict on its determinism.
+
+mod adapter;
+mod build;
+mod folder;
+mod report;
+
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration as WallDuration, Instant as WallInstant};
+
+use models::fleet::{Fleet, Partition};
+use models::time::{Duration, Time};
+use reports::{Provenance, Results, Summary};
+
+use crate::engine::{self, Digest, Engine, Limits, Lookahead, Outcome, Verdict};
+use crate::record::{Counts, Recorder};
+use crate::scenario::{self, Loaded, Scenario};
+
+pub use adapter::FleetDomain;
+pub use folder::FolderError;
+
+/// The version of this program.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+/// The longest virtual time between two looks at the run.
+const SYNC_MAX: Duration = Duration::from_secs(60);
+
+/// How a run is to be made. None of this changes its results.
+#[derive(Debug)]
+pub struct Options {
+    /// Threads, at least one.
+    pub threads: usize,
+    /// Where the results go; a new folder below `results` if absent.
+    pub folder: Option<PathBuf>,
+    /// Whether an existing results folder is replaced.
+    pub force: bool,
+    /// How the fleet is divided into domains.
+    pub partition: Partition,
+    /// Set from outside to end the run early, with what was recorded complete and readable.
+    pub interrupt: Arc<AtomicBool>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            threads: 1,
+            folder: None,
+            force: false,
+            partition: Partition::ByInstance,
+            interrupt: Arc::default(),
+        }
+    }
+}
+
+/// How far a run has got.
+#[derive(Clone, Copy, Debug)]
+pub struct Progress {
+    /// Virtual time reached.
+    pub time: Time,
+    /// Virtual time at which the run ends.
+    pub end: Time,
+    /// Events so far.
+    pub events: u64,
+    /// Wall time so far.
+    pub wall: WallDuration,
+}
+
+/// What a run yielded.
+#[derive(Debug)]
+pub struct Report {
+    /// Name of the scenario.
+    pub name: String,
+    /// The results folder.
+    pub folder: PathBuf,
+    /// Virtual time reached: the duration of the scenario, unless interrupted.
+    pub reached: Time,
+    /// Whether the run was ended early.
+    pub interrupted: bool,
+    /// Digest of the trajectory.
+    pub digest: Digest,
+    /// Events handled.
+    pub events: u64,
+    /// Windows of the engine.
+    pub windows: u64,
+    /// Threads used.
+    pub threads: usize,
+    /// Wall time of the simulation proper, recording included.
+    pub wall: WallDuration,
+    /// What was counted besides the tables.
+    pub counts: Counts,
+    /// Names of the taps, in the order of their counts.
+    pub taps: Vec<String>,
+    /// The numbers of the tables.
+    pub summary: Summary,
+    /// What became of the expectations.
+    pub verdicts: Vec<scenario::expect::Verdict>,
+}
+
+impl Report {
+    /// Whether all expectations hold.
+    pub fn meets_expectations(&self) -> bool {
+        self.verdicts.iter().all(|verdict| verdict.holds)
+    }
+}
+
+/// Why a run failed.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The results folder cannot be used.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// The engine stopped.
+    #[error(transparent)]
+    Engine(#[from] engine::Error),
+    /// Results cannot be written or read.
+    #[error("cannot record results: {0}")]
+    Record(#[from] reports::Error),
+}
+
+/// Runs the scenario, calling `progress` now and then.
+///
+/// # Errors
+///
+/// See [`RunError`]; what was recorded before stays readable.
+pub fn run(
+    loaded: &Loaded,
+    options: &Options,
+    mut progress: impl FnMut(&Progress),
+) -> Result<Report, RunError> {
+    let scenario = &loaded.scenario;
+    let folder = folder::create(options.folder.as_deref(), &scenario.name, options.force)?;
+    let fleet = Arc::new(build::fleet(scenario, options.partition));
+    let provenance = Provenance::new(VERSION, &folder::scenario_digest(scenario))
+        .with("scenario", &scenario.name)
+        .with("seed", &scenario.seed.to_string());
+    let mut engine = engine(scenario, &fleet, options.threads)?;
+    let mut recorder = Recorder::new(
+        &folder,
+        &provenance,
+        Arc::clone(&fleet),
+        scenario.keys.clone(),
+        &scenario.record.tables,
+    )?;
+
+    let started = WallInstant::now();
+    let end = Time::ZERO + scenario.duration;
+    let bins = scenario.record.bins;
+    let outcome = engine.run(end, sync_every(bins), |domains, sync| {
+        let bin_ends = sync.time.as_nanos().is_multiple_of(bins.as_nanos()) || sync.time >= end;
+        let interrupted = options.interrupt.load(Ordering::Relaxed);
+        recorder.collect(domains, sync.time, bin_ends || interrupted)?;
+        progress(&Progress {
+            time: sync.time,
+            end,
+            events: sync.events,
+            wall: started.elapsed(),
+        });
+        Ok(if interrupted {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        })
+    })?;
+    let (sync, interrupted) = match outcome {
+        Outcome::Finished(sync) => (sync, false),
+        Outcome::Interrupted(sync) => (sync, true),
+    };
+    let mut domains: Vec<&mut FleetDomain> = engine.domains_mut().collect();
+    let counts = recorder.finish(&mut domains, sync.time)?;
+    let wall = started.elapsed();
+
+    let summary = Summary::of(&Results::open(&folder))?;
+    let verdicts = scenario
+        .expect
+        .iter()
+        .map(|expectation| expectation.judge(summary.get(expectation.metric())))
+        .collect();
+    let report = Report {
+        name: scenario.name.clone(),
+        folder,
+        reached: sync.time,
+        interrupted,
+        digest: sync.digest,
+        events: sync.events,
+        windows: sync.windows,
+        threads: options.threads,
+        wall,
+        counts,
+        taps: scenario.taps.iter().map(|tap| tap.name.clone()).collect(),
+        summary,
+        verdicts,
+    };
+    folder::write_summary(&report)?;
+    folder::write_manifest(&report, loaded)?;
+    Ok(report)
+}
+
+/// Runs the scenario twice, on `threads[0]` and on `threads[1]` threads, and compares the
+/// trajectories event by event where they differ.
+///
+/// # Errors
+///
+/// The engine stopped.
+pub fn verify(
+    scenario: &Scenario,
+    threads: [usize; 2],
+    partition: Partition,
+) -> Result<Verdict, RunError> {
+    let fleet = Arc::new(build::fleet(scenario, partition));
+    let make = |threads| engine(scenario, &fleet, threads);
+    let end = Time::ZERO + scenario.duration;
+    let sync = sync_every(scenario.record.bins);
+    Ok(engine::verify(make, threads, end, sync)?)
+}
+
+fn engine(
+    scenario: &Scenario,
+    fleet: &Arc<Fleet>,
+    threads: usize,
+) -> Result<Engine<FleetDomain>, engine::Error> {
+    let domains = (0..fleet.domains())
+        .map(|index| FleetDomain::new(fleet, index))
+        .collect();
+    let limits = &scenario.limits;
+    let limits = Limits {
+        events_per_instant: limits.events_per_instant,
+        events: limits.events,
+        wall_time: limits
+            .wall_time
+            .map(|limit| WallDuration::from_nanos(limit.as_nanos())),
+    };
+    let engine = Engine::new(domains, lookahead(fleet))?;
+    Ok(engine.with_threads(threads).with_limits(limits))
+}
+
+/// Meters talk to instances and instances to meters, never like to like.
+fn lookahead(fleet: &Fleet) -> Lookahead {
+    let mut lookahead = Lookahead::none(fleet.domains());
+    if let Some(shortest) = fleet.lookahead() {
+        let instances = fleet.headend.instances as usize;
+        for instance in 0..instances {
+            for meters in instances..fleet.domains() {
+                lookahead.set(instance, meters, Some(shortest));
+                lookahead.set(meters, instance, Some(shortest));
+            }
+        }
+    }
+    lookahead
+}
+
+/// The longest distance of synchronisation points of which a bin is a multiple.
+fn sync_every(bins: Duration) -> Duration {
+    let parts = bins.as_nanos().div_ceil(SYNC_MAX.as_nanos());
+    let divides = |parts: &u64| bins.as_nanos().is_multiple_of(*parts);
+    let parts = (parts..parts.saturating_mul(2)).find(divides).unwrap_or(1);
+    Duration::from_nanos(bins.as_nanos() / parts)
+}

@@ -1,0 +1,161 @@
+//! The end of a run in words.
+
+use std::fmt;
+
+use super::Report;
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = if self.interrupted {
+            "interrupted at"
+        } else {
+            "complete after"
+        };
+        writeln!(f, "{}: {state} {} of virtual time", self.name, self.reached)?;
+        self.meters(f)?;
+        self.authentication(f)?;
+        self.keys(f)?;
+        self.traffic(f)?;
+        self.reads(f)?;
+        self.cost(f)?;
+        writeln!(f, "digest    {}", self.digest)?;
+        for verdict in &self.verdicts {
+            writeln!(f, "expect    {verdict}")?;
+        }
+        write!(f, "results   {}", self.folder.display())
+    }
+}
+
+impl Report {
+    fn number(&self, path: &str) -> String {
+        match self.summary.get(path) {
+            None => "-".to_owned(),
+            Some(value) if path.ends_with("_ratio") => format!("{:.3} %", value * 100.0),
+            Some(value) if value.fract() == 0.0 => grouped(value as u64),
+            Some(value) => format!("{value:.3}"),
+        }
+    }
+
+    fn quantiles(&self, path: &str) -> String {
+        ["p50", "p95", "p99"]
+            .map(|quantile| {
+                format!(
+                    "{quantile} {} s",
+                    self.number(&format!("{path}.{quantile}"))
+                )
+            })
+            .join(", ")
+    }
+
+    fn meters(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [joined, count, ratio] =
+            ["meters.joined", "meters.count", "meters.joined_ratio"].map(|path| self.number(path));
+        writeln!(f, "meters    {joined} of {count} joined ({ratio})")?;
+        writeln!(
+            f,
+            "          time to join {}",
+            self.quantiles("meters.time_to_join_s")
+        )
+    }
+
+    fn authentication(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [initial, repeated, failed, retransmissions] = [
+            "auth.initial",
+            "auth.reauthentications",
+            "auth.failed",
+            "auth.retransmissions",
+        ]
+        .map(|path| self.number(path));
+        writeln!(
+            f,
+            "auth      {initial} initial, {repeated} re-authentications, {failed} failed"
+        )?;
+        let latency = self.quantiles("auth.latency_s");
+        writeln!(
+            f,
+            "          latency {latency}; {retransmissions} retransmissions"
+        )
+    }
+
+    fn keys(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [derived, rotations, expired, late, per_meter] = [
+            "keys.derived",
+            "keys.rotations",
+            "keys.expired",
+            "keys.used_after_expiry",
+            "keys.rotations_per_meter.mean",
+        ]
+        .map(|path| self.number(path));
+        writeln!(
+            f,
+            "keys      {derived} derived, {rotations} rotated ({per_meter} per meter), \
+             {expired} expired, {late} used after expiry"
+        )
+    }
+
+    fn traffic(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [pana, c1222, datagrams, lost] =
+            ["pana_bytes", "c1222_bytes", "datagrams", "datagrams_lost"]
+                .map(|what| self.number(&format!("traffic.{what}")));
+        writeln!(
+            f,
+            "traffic   PANA {pana} octets, C12.22 {c1222} octets on the links"
+        )?;
+        writeln!(
+            f,
+            "          {datagrams} datagrams, {lost} of them lost or dropped"
+        )?;
+        for (tap, (frames, octets)) in self.taps.iter().zip(&self.counts.taps) {
+            let (frames, octets) = (grouped(*frames), grouped(*octets));
+            writeln!(f, "          tap {tap}: {octets} octets in {frames} frames")?;
+        }
+        Ok(())
+    }
+
+    fn reads(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [delivered, due, ratio] = ["reads.delivered", "reads.due", "reads.completeness_ratio"]
+            .map(|path| self.number(path));
+        writeln!(f, "reads     {delivered} of {due} delivered ({ratio})")?;
+        writeln!(f, "          latency {}", self.quantiles("reads.latency_s"))
+    }
+
+    fn cost(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let wall = self.wall.as_secs_f64();
+        let rate = |count: u64| grouped((count as f64 / wall.max(1e-9)) as u64);
+        writeln!(
+            f,
+            "cost      {wall:.2} s on {} thread(s): {} events/s, {} datagrams/s, \
+             {} authentications/s",
+            self.threads,
+            rate(self.events),
+            rate(self.counts.datagrams),
+            rate(self.counts.authentications),
+        )
+    }
+}
+
+/// A number with its digits in groups of three.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut grouped = String::with_capacity(digits.len() * 4 / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digits_are_grouped() {
+        assert_eq!(grouped(0), "0");
+        assert_eq!(grouped(999), "999");
+        assert_eq!(grouped(1_000), "1,000");
+        assert_eq!(grouped(1_234_567), "1,234,567");
+    }
+}
