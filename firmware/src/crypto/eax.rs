@@ -27,7 +27,7 @@ impl EaxKey {
         Self(Secret::new(key))
     }
 
-    /// Encrypts `buffer` in place and returns the tag over nonce, header and ciphertext.
+    /// Encrypts `buffer` in place; the tag covers nonce, header and ciphertext.
     pub fn seal(
         &self,
         nonce: &[u8; 16],
@@ -43,7 +43,9 @@ impl EaxKey {
         AesKey::new(self.0.expose(), work).run(seal, work)
     }
 
-    /// Verifies `tag`, then decrypts `buffer` in place; `buffer` is untouched on a mismatch.
+    /// Verifies `tag`, then decrypts `buffer` in place.
+    ///
+    /// `buffer` is untouched on a mismatch.
     pub fn open(
         &self,
         nonce: &[u8; 16],

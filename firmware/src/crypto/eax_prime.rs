@@ -56,10 +56,10 @@ impl EaxPrimeKey {
         Self { aes, d, q }
     }
 
-    /// Encrypts `buffer` in place and returns the tag over `cleartext` and the ciphertext.
+    /// Encrypts `buffer` in place and returns the tag.
     ///
-    /// `cleartext` is given in parts; it must never repeat under one key with a different
-    /// message, because it is the nonce.
+    /// The tag covers `cleartext`, given in parts, and the ciphertext. `cleartext` must never
+    /// repeat under one key with a different message, because it is the nonce.
     pub fn seal(
         &self,
         cleartext: &[&[u8]],
@@ -76,7 +76,9 @@ impl EaxPrimeKey {
         Ok(self.aes.run(seal, work))
     }
 
-    /// Verifies `tag`, then decrypts `buffer` in place; `buffer` is untouched on failure.
+    /// Verifies `tag`, then decrypts `buffer` in place.
+    ///
+    /// `buffer` is untouched on failure.
     pub fn open(
         &self,
         cleartext: &[&[u8]],
@@ -194,7 +196,7 @@ impl BlockMode for Open<'_> {
     }
 }
 
-/// The first counter block: two bits are cleared, so that 2^15 blocks pass without a carry.
+/// The first counter block: two bits of N are cleared.
 const fn counter_start(mut n: [u8; 16]) -> [u8; 16] {
     n[12] &= 0x7F;
     n[14] &= 0x7F;

@@ -2,8 +2,9 @@
 
 use super::{Prf, Work};
 
-/// KDF(`key`, `label` | 00 | `optional` | length of `out` as two octets), by prf+ with
-/// HMAC-SHA-256.
+/// KDF(`key`, `label` | 00 | `optional` | length of `out`), two octets of length.
+///
+/// The function is prf+ with HMAC-SHA-256.
 ///
 /// # Panics
 /// If `out` is longer than 65,535 octets or `optional` has more than five parts; both are

@@ -133,7 +133,7 @@ impl MacKey {
         }
     }
 
-    /// Whether `tag` is the tag over the concatenation of `parts`, compared in constant time.
+    /// Whether `tag` is the tag over `parts`, compared in constant time.
     pub fn verify(&self, parts: &[&[u8]], tag: &[u8], work: &mut Work) -> bool {
         equal(self.tag(parts, work).octets(), tag)
     }

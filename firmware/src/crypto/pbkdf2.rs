@@ -9,7 +9,9 @@ use super::prf::HmacKey;
 /// Octets of an HMAC-SHA-1 output.
 const OUTPUT: usize = 20;
 
-/// Derives `out` from `password` and `salt` with `iterations` HMAC computations per 20 octets.
+/// Derives `out` from `password` and `salt`.
+///
+/// Every 20 octets cost `iterations` HMAC computations.
 pub fn pbkdf2_hmac_sha1(
     password: &[u8],
     salt: &[u8],

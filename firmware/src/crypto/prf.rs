@@ -70,7 +70,9 @@ impl Prf {
     }
 }
 
-/// The key of AES-CMAC-PRF-128: one that is not 16 octets long is first compressed (RFC 4615 §3).
+/// The key of AES-CMAC-PRF-128 (RFC 4615 §3).
+///
+/// One that is not 16 octets long is first compressed.
 pub(super) fn aes_cmac_key(key: &[u8], work: &mut Work) -> CmacKey {
     let key = match <[u8; 16]>::try_from(key) {
         Ok(key) => key,

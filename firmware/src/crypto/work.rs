@@ -57,7 +57,7 @@ impl AddAssign for Work {
 impl Sub for Work {
     type Output = Self;
 
-    /// The work done between two readings of the same counter, `other` being the earlier one.
+    /// The work done since the earlier reading `other` of the same counter.
     fn sub(self, other: Self) -> Self {
         Self {
             aes_blocks: self.aes_blocks - other.aes_blocks,

@@ -106,9 +106,9 @@ impl<M: ServerMethod> Authenticator<M> {
         }
     }
 
-    /// Begins a new conversation, erases the previous one's keys and appends the first Request.
+    /// Begins a new conversation: appends the first Request.
     ///
-    /// The first Identifier is random, each following one is the next (RFC 3748 §4.1).
+    /// The keys of the previous conversation are erased. The first Identifier is random, each following one is the next (RFC 3748 §4.1).
     pub fn start(&mut self, out: &mut Writer<'_>, env: &mut Env<'_>) -> Result<(), wire::Error> {
         self.method.restart();
         self.discards = 0;

@@ -65,7 +65,9 @@ impl<M: PeerMethod> Peer<M> {
         self.step = None;
     }
 
-    /// Takes a packet; a Response is appended to `out`, which must have room for [`MTU`] octets.
+    /// Takes a packet; a Response is appended to `out`.
+    ///
+    /// `out` must have room for [`MTU`] octets.
     pub fn handle(
         &mut self,
         packet: &[u8],
@@ -182,7 +184,7 @@ impl<M: PeerMethod> Peer<M> {
         written.map_err(|_| Reject::NoBuffer)
     }
 
-    /// Whether the Success or Failure in `packet` counts (RFC 3748 §4.2, RFC 4137 §4.1).
+    /// Whether a Success or Failure counts (RFC 3748 §4.2, RFC 4137 §4.1).
     fn check_result(&self, packet: &Packet<'_>) -> Result<(), Reject> {
         if !matches!(packet.code, Code::Success | Code::Failure) {
             return Err(Reject::WrongDirection);

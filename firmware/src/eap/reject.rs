@@ -9,17 +9,17 @@ use super::psk;
 pub enum Reject {
     /// Fewer octets than the header, or than the Length field says (RFC 3748 §4).
     Truncated,
-    /// Length is below the header of its Code, or not four for a result (RFC 3748 §4.1, §4.2).
+    /// Length does not fit the Code (RFC 3748 §4.1, §4.2).
     BadLength,
     /// Code is none of 1..=4 (RFC 3748 §4).
     UnknownCode,
-    /// An Expanded Type or a Nak without the fields that it needs (RFC 3748 §5.3, §5.7).
+    /// An Expanded Type or a Nak without its fields (RFC 3748 §5.3, §5.7).
     MalformedType,
     /// The Code does not travel in this direction (RFC 3748 §4.1, §4.2).
     WrongDirection,
     /// No conversation is open, or it has ended already (RFC 4137 §4.1).
     NotRunning,
-    /// A Response does not carry the Identifier of the outstanding Request (RFC 3748 §4.1).
+    /// A Response to another Request than the outstanding one (RFC 3748 §4.1).
     IdentifierMismatch,
     /// Success or Failure without the Identifier of the last Response (RFC 3748 §4.2).
     ResultIdentifierMismatch,

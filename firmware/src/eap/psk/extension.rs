@@ -23,9 +23,9 @@ pub trait PeerExtension: core::fmt::Debug + Send + Sync {
     /// A new conversation begins.
     fn restart(&mut self);
 
-    /// Answers `payload`, which came with `indication`: appends the own payload to `out` and
-    /// returns the own indication.
+    /// Answers `payload`, which came with `indication`.
     ///
+    /// Appends the own payload to `out` and returns the own indication.
     /// [`Indication::DoneSuccess`] counts as [`Indication::Cont`] before the server has sent it.
     fn answer(
         &mut self,
@@ -43,7 +43,9 @@ pub trait ServerExtension: core::fmt::Debug + Send + Sync {
     /// A new conversation begins.
     fn restart(&mut self);
 
-    /// Appends the payload of message 3, which must not be empty, and returns the indication.
+    /// Appends the payload of message 3 and returns the indication.
+    ///
+    /// The payload must not be empty.
     fn open(&mut self, out: &mut Writer<'_>) -> Indication;
 
     /// Answers the `payload` of a peer that goes on, as [`PeerExtension::answer`] does.

@@ -88,7 +88,7 @@ impl SessionKeys {
     }
 }
 
-/// Modified counter mode: output i is E(E(`input`) xor i), i from 1 (RFC 4764 §3.1, §3.2).
+/// Modified counter mode: output i is E(E(`input`) xor i) (RFC 4764 §3.1).
 fn modified_counter_mode<'a>(
     key: &[u8; 16],
     input: &[u8; 16],

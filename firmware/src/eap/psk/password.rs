@@ -16,7 +16,7 @@ const SALT_LEN: usize = 12;
 /// Start value of the hash of long passwords (Appendix A).
 const HASH_START: [u8; 16] = 0x0123_4567_89AB_CDEF_FEDC_BA98_7654_3210u128.to_be_bytes();
 
-/// How a password longer than 16 octets is filled up to whole blocks before it is hashed.
+/// How a password longer than 16 octets is filled up to whole blocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Padding {
     /// With zero octets.
@@ -49,7 +49,9 @@ pub fn salt(id_p: &[u8], id_s: &[u8]) -> [u8; SALT_LEN] {
     salt
 }
 
-/// The pre-shared key of the peer `id_p` and the server `id_s`. Costs 10,000 SHA-1 compressions.
+/// The pre-shared key of the peer `id_p` and the server `id_s`.
+///
+/// Costs 10,000 SHA-1 compressions.
 pub fn pre_shared_key(
     password: &[u8],
     id_p: &[u8],

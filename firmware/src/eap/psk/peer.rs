@@ -17,7 +17,7 @@ use crate::eap::{
 use crate::env::Env;
 use crate::wire::Writer;
 
-/// CONT of a server that has nothing to go on with is answered this often (§6.1 leaves it open).
+/// How often CONT without an extension is answered (§6.1 leaves it open).
 const IDLE_ROUNDS_MAX: u8 = 1;
 /// CONT is answered this often with a known extension.
 const EXTENSION_ROUNDS_MAX: u8 = 16;
@@ -69,7 +69,9 @@ pub struct PskPeer {
 }
 
 impl PskPeer {
-    /// A peer named `id_p` that shares `keys` with `server`, or with any server if that is `None`.
+    /// A peer named `id_p` that shares `keys` with `server`.
+    ///
+    /// Without `server` it answers any server.
     ///
     /// # Panics
     /// If `id_p` is longer than [`ID_LEN_MAX`]: identities are configuration.

@@ -15,7 +15,7 @@ use crate::eap::{self, Code, Keys, MethodType, Packet, ServerMethod, ServerStep}
 use crate::env::Env;
 use crate::wire::{self, Writer};
 
-/// CONT of a peer is answered this often before the server gives up (§6.1 sets no bound).
+/// How often CONT of a peer is answered (§6.1 sets no bound).
 const ROUNDS_MAX: u8 = 16;
 
 /// What a server knows about its peers.
@@ -212,7 +212,7 @@ struct Second<'a> {
     id_p: &'a [u8],
 }
 
-/// Replaces `payload` by what `write` appends to a buffer of the largest EXT_Payload.
+/// Replaces `payload` by what `write` appends.
 fn fill(payload: &mut Vec<u8>, write: impl FnOnce(&mut Writer<'_>) -> Indication) -> Indication {
     let mut buffer = [0; EXT_PAYLOAD_LEN_MAX];
     let mut out = Writer::new(&mut buffer);
