@@ -1,5 +1,6 @@
 //! Engine, scenario language, recording and experiments of Meterstorm.
 
+pub mod cli;
 pub mod engine;
 pub mod record;
 pub mod run;

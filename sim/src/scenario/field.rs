@@ -140,10 +140,7 @@ fn quantity<Q: Quantity>(node: &Node, decoder: &mut Decoder<'_>) -> Option<Q> {
         Value::Text { text, verbatim } => (text, verbatim.then_some(node.span.start + 1)),
         Value::Loose(text) => (text, Some(node.span.start)),
         Value::Number(number) => {
-            let message = format!("{number} has no unit; expected {}", Q::WANTED);
-            let hint = format!("put it in quotes with its unit; {}", Q::WANTED);
-            let diagnostic = Diagnostic::error(Fault::BareNumber, node.span, message);
-            decoder.error(diagnostic.with_hint(hint));
+            bare_number::<Q>(node, number, decoder);
             return None;
         }
         _ => {
@@ -153,6 +150,10 @@ fn quantity<Q: Quantity>(node: &Node, decoder: &mut Decoder<'_>) -> Option<Q> {
     };
     match Q::parse(text) {
         Ok(value) => Some(value),
+        Err(_) if lex::real(text).is_some() => {
+            bare_number::<Q>(node, text, decoder);
+            None
+        }
         Err(bad) => {
             // Inside the text the caret stands under the octet at fault, if the text stands in
             // the source as it is.
@@ -170,6 +171,12 @@ fn quantity<Q: Quantity>(node: &Node, decoder: &mut Decoder<'_>) -> Option<Q> {
             None
         }
     }
+}
+
+fn bare_number<Q: Quantity>(node: &Node, number: &str, decoder: &mut Decoder<'_>) {
+    let message = format!("{number} has no unit");
+    let diagnostic = Diagnostic::error(Fault::BareNumber, node.span, message);
+    decoder.error(diagnostic.with_hint(format!("write {}", Q::WANTED)));
 }
 
 macro_rules! quantity_field {

@@ -127,7 +127,7 @@ fn mistakes_of_every_kind_are_found() {
         ("cohorts[x].count=1", Fault::Syntax, "--set:1:1"),
         ("name=\"open", Fault::Syntax, "--set:1:6"),
         ("taps=[(name: \"a\"]", Fault::Unbalanced, "--set:1:7"),
-        ("duration=15", Fault::BadUnit, "--set:1:10"),
+        ("duration=15", Fault::BareNumber, "--set:1:10"),
         ("duration=1h15parsecs", Fault::BadUnit, "--set:1:14"),
         ("duration=\"10 potatoes\"", Fault::BadUnit, "--set:1:14"),
         ("seed=-1", Fault::OutOfRange, "--set:1:6"),

@@ -1,0 +1,253 @@
+//! Runs the real program and looks at what it prints and how it exits.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+fn meterstorm(arguments: &[&str]) -> Output {
+    command(arguments).output().expect("the program starts")
+}
+
+fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_meterstorm"));
+    command.args(arguments);
+    command
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).expect("UTF-8")
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).expect("UTF-8")
+}
+
+/// A fresh folder for one test.
+fn folder(test: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(test);
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).expect("a folder");
+    folder
+}
+
+fn shipped_scenarios() -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "ron") {
+                found.push(path);
+            }
+        }
+    }
+    found
+}
+
+const FIVE_MISTAKES: &str = r#"Scenario(
+    name: "five",
+    duration: 7200,
+    cohorts: [Cohort(name: "homes", cuont: 10, medium: "lna")],
+    media: {"lan": Ethernet(loss: "1 percent")},
+    keys: Keys(session_lifetime: "1h", reauthenticate: Every("2h")),
+)
+"#;
+
+#[test]
+fn shipped_scenarios_are_sound_and_explain_themselves() {
+    let scenarios = shipped_scenarios();
+    assert!(scenarios.len() >= 3);
+    for path in scenarios {
+        let shown = path.to_str().expect("UTF-8");
+        let output = meterstorm(&["check", shown]);
+        assert_eq!(
+            output.status.code(),
+            Some(0),
+            "{shown}: {}",
+            stderr(&output)
+        );
+        assert_eq!(stderr(&output), "", "{shown}");
+        assert!(stdout(&output).starts_with("ok: "), "{shown}");
+        let text = fs::read_to_string(&path).expect("text");
+        for heading in ["// Question ", "// Run ", "// Expect ", "// Sources "] {
+            assert!(text.contains(heading), "{shown} lacks {heading}");
+        }
+    }
+}
+
+#[test]
+fn five_mistakes_are_five_located_errors_and_exit_code_2() {
+    let path = folder("five").join("five.ron");
+    fs::write(&path, FIVE_MISTAKES).expect("written");
+    let shown = path.to_str().expect("UTF-8");
+    let output = meterstorm(&["check", shown]);
+    assert_eq!(output.status.code(), Some(2));
+    let text = stderr(&output);
+    for place in ["3:15", "4:37", "4:56", "5:38", "6:34"] {
+        assert!(text.contains(&format!("--> {shown}:{place}\n")), "{text}");
+    }
+    assert_eq!(text.matches("\nerror: ").count() + 1, 5, "{text}");
+    assert!(text.contains("did you mean `count`?"), "{text}");
+    assert!(text.ends_with("5 errors, 0 warnings\n"), "{text}");
+    assert_eq!(stdout(&output), "");
+}
+
+#[test]
+fn mistakes_can_be_read_by_machines() {
+    let path = folder("json").join("five.ron");
+    fs::write(&path, FIVE_MISTAKES).expect("written");
+    let shown = path.to_str().expect("UTF-8");
+    let output = meterstorm(&["check", shown, "--log", "json"]);
+    assert_eq!(output.status.code(), Some(2));
+    let lines: Vec<serde_json::Value> = stdout(&output)
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    assert_eq!(lines.len(), 5);
+    assert_eq!(lines[0]["fault"], "bare_number");
+    assert_eq!(lines[0]["file"], shown);
+    assert_eq!(
+        (&lines[0]["line"], &lines[0]["column"]),
+        (&3.into(), &15.into())
+    );
+}
+
+#[test]
+fn overrides_apply_and_their_mistakes_are_located() {
+    let path = folder("set").join("a.ron");
+    let output = meterstorm(&["new", path.to_str().expect("UTF-8")]);
+    assert_eq!(output.status.code(), Some(0));
+    let shown = path.to_str().expect("UTF-8");
+    let good = [
+        "check",
+        shown,
+        "--set",
+        "duration=12h",
+        "--set",
+        "cohorts.homes.count=7",
+        "--seed",
+        "9",
+    ];
+    let output = meterstorm(&good);
+    let text = stdout(&output);
+    assert!(
+        text.contains("7 × homes") && text.contains("12h from"),
+        "{text}"
+    );
+    assert!(text.contains("seed             9"), "{text}");
+    let bad = ["check", shown, "--set", "seed=3", "--set", "duration=12"];
+    let output = meterstorm(&bad);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        stderr(&output).contains("--> --set:2:10\n"),
+        "{}",
+        stderr(&output)
+    );
+}
+
+#[test]
+fn the_expanded_scenario_checks_again_and_expands_to_itself() {
+    let folder = folder("expand");
+    for path in shipped_scenarios() {
+        let first = meterstorm(&["check", path.to_str().expect("UTF-8"), "--expand"]);
+        assert_eq!(first.status.code(), Some(0));
+        let expanded = folder.join("expanded.ron");
+        fs::write(&expanded, &first.stdout).expect("written");
+        let second = meterstorm(&["check", expanded.to_str().expect("UTF-8"), "--expand"]);
+        assert_eq!(stdout(&second), stdout(&first));
+    }
+}
+
+#[test]
+fn new_never_replaces_a_file_unasked() {
+    let path = folder("new").join("study.ron");
+    let shown = path.to_str().expect("UTF-8");
+    assert_eq!(meterstorm(&["new", shown]).status.code(), Some(0));
+    assert_eq!(meterstorm(&["check", shown]).status.code(), Some(0));
+    fs::write(&path, "precious").expect("written");
+    let output = meterstorm(&["new", shown]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("--force"), "{}", stderr(&output));
+    assert_eq!(fs::read_to_string(&path).expect("text"), "precious");
+    assert_eq!(
+        meterstorm(&["new", shown, "--force"]).status.code(),
+        Some(0)
+    );
+    assert!(
+        fs::read_to_string(&path)
+            .expect("text")
+            .contains("Scenario(")
+    );
+}
+
+#[test]
+fn fields_are_explained() {
+    let output = meterstorm(&["explain", "keys.overlap"]);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(stdout(&output).contains("default: \"5min\""));
+    let output = meterstorm(&["explain", "keys.overlpa"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("did you mean `overlap`?"));
+    let output = meterstorm(&["explain", "metrics"]);
+    assert!(stdout(&output).contains("meters.joined_ratio"));
+}
+
+#[test]
+fn the_data_dictionary_and_completions_are_printed() {
+    let output = meterstorm(&["dictionary"]);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(stdout(&output).contains("latency_ns"));
+    for shell in ["bash", "zsh", "fish"] {
+        let output = meterstorm(&["completions", shell]);
+        assert_eq!(output.status.code(), Some(0), "{shell}");
+        assert!(stdout(&output).contains("meterstorm"), "{shell}");
+    }
+}
+
+#[test]
+fn a_wrong_command_line_is_exit_code_2_and_help_is_0() {
+    assert_eq!(meterstorm(&[]).status.code(), Some(2));
+    assert_eq!(meterstorm(&["frobnicate"]).status.code(), Some(2));
+    assert_eq!(meterstorm(&["check"]).status.code(), Some(2));
+    let output = meterstorm(&["check", "no/such/file.ron"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("cannot read no/such/file.ron"));
+    let output = meterstorm(&["--help"]);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(stdout(&output).contains("Exit codes:"));
+    assert_eq!(meterstorm(&["--version"]).status.code(), Some(0));
+}
+
+#[test]
+fn a_reader_that_leaves_early_is_no_failure() {
+    let mut child = command(&["dictionary"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    drop(child.stdout.take());
+    let output = child.wait_with_output().expect("the program ends");
+    assert_eq!(stderr(&output), "");
+    assert_eq!(output.status.code(), Some(0));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_exit_code_3() {
+    let full = fs::OpenOptions::new()
+        .write(true)
+        .open("/dev/full")
+        .expect("the device");
+    let output = command(&["dictionary"])
+        .stdout(full)
+        .output()
+        .expect("the program starts");
+    assert_eq!(output.status.code(), Some(3));
+    assert!(
+        stderr(&output).starts_with("error: "),
+        "{}",
+        stderr(&output)
+    );
+}
