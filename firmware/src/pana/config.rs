@@ -92,7 +92,8 @@ pub struct Config {
     pub piggyback: bool,
     /// PAA: whether PAR with S bit carries the first EAP request (RFC 5191 §4.1).
     pub optimized: bool,
-    /// PAA: whether a PCI is answered without keeping any state (RFC 5191 §4.1).
+    /// PAA: whether a PCI is answered without keeping any state (RFC 5191 §4.1). It has no effect
+    /// together with `optimized`: an EAP request is state.
     pub stateless: bool,
     /// Whether encryption of AVPs is offered or accepted (RFC 6786).
     pub encryption: bool,

@@ -397,12 +397,10 @@ impl<M: eap::ServerMethod> Paa<M> {
         env: &mut Env<'_>,
     ) -> Result<SessionRef, Reject> {
         self.check_half_open()?;
-        let session_id = loop {
-            let candidate = u32::from_be_bytes(env.random());
-            if candidate != 0 && !self.by_id.contains_key(&candidate) {
-                break candidate;
-            }
-        };
+        let mut session_id = u32::from_be_bytes(env.random());
+        while session_id == 0 || self.by_id.contains_key(&session_id) {
+            session_id = session_id.wrapping_add(1);
+        }
         let session = PaaSession::new(
             Arc::clone(&self.config),
             (self.make_authenticator)(),

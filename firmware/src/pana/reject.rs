@@ -1,9 +1,11 @@
 //! Why a PANA message was silently discarded.
 
+use core::fmt;
+
 use crate::eap;
 
 /// The cause of a discarded message; each variant cites the clause that orders the discard.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reject {
     /// The enforcement point is closed to everything but PANA (RFC 5191 §2).
     AccessClosed,
@@ -118,3 +120,11 @@ impl Reject {
         }
     }
 }
+
+impl fmt::Display for Reject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl core::error::Error for Reject {}
