@@ -33,6 +33,12 @@ pub(super) fn check(scenario: &Scenario, judge: &mut Judge<'_>) {
         "duration",
         "a run lasts at most 36525d",
     );
+    judge.contradiction(
+        scenario.start.0 + scenario.duration.as_secs() > u64::from(u32::MAX),
+        ["start", "duration"],
+        "C12.22 counts seconds in 32 bits, so a run must end before 2106-02-07T06:28:15Z",
+        "start earlier or run shorter",
+    );
     for (index, step) in scenario.timeline.iter().enumerate() {
         check_step(scenario, step, &format!("timeline[{index}]"), judge);
     }

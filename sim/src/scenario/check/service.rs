@@ -9,6 +9,9 @@ use super::{Fault, Judge};
 /// Array lengths that divide the ring of 224 key ids evenly.
 const ARRAY_LENGTHS: [u8; 8] = [1, 2, 4, 7, 8, 14, 16, 28];
 
+/// Longest interval: its watt-hours at 200 A and 240 V fit the 16 bits of a register.
+const INTERVAL_MAX: Duration = Duration::from_secs(3_600);
+
 pub(super) fn check(scenario: &Scenario, judge: &mut Judge<'_>) {
     check_keys(&scenario.keys, judge);
     check_pana(&scenario.pana, judge);
@@ -41,6 +44,7 @@ fn check_keys(keys: &Keys, judge: &mut Judge<'_>) {
     );
     match keys.reauthenticate {
         Reauthenticate::Every { period, jitter } => {
+            check_permille(jitter, "keys.reauthenticate.jitter", judge);
             judge.range(
                 period.is_zero(),
                 "keys.reauthenticate.period",
@@ -72,6 +76,8 @@ fn check_keys(keys: &Keys, judge: &mut Judge<'_>) {
             );
         }
         Reauthenticate::Fraction { from, to } => {
+            check_permille(from, "keys.reauthenticate.from", judge);
+            check_permille(to, "keys.reauthenticate.to", judge);
             judge.range(
                 from > to,
                 REAUTHENTICATE,
@@ -90,6 +96,15 @@ fn check_keys(keys: &Keys, judge: &mut Judge<'_>) {
             );
         }
     }
+}
+
+/// Shares of a lifetime are tenths of a per cent in the firmware.
+fn check_permille(share: Ratio, path: &str, judge: &mut Judge<'_>) {
+    judge.range(
+        !share.ppb().is_multiple_of(1_000_000),
+        path,
+        "the share must be a multiple of 0.1%",
+    );
 }
 
 fn check_pana(pana: &Pana, judge: &mut Judge<'_>) {
@@ -186,6 +201,11 @@ fn check_traffic(scenario: &Scenario, judge: &mut Judge<'_>) {
         judge.range(value.is_zero(), path, "the duration must be above zero");
     }
     let interval = traffic.interval.as_nanos().max(1);
+    judge.range(
+        !interval.is_multiple_of(1_000_000_000) || traffic.interval > INTERVAL_MAX,
+        "traffic.interval",
+        "an interval is a whole number of seconds, at most 1h",
+    );
     judge.contradiction(
         !report.every.as_nanos().is_multiple_of(interval),
         [EVERY, "traffic.interval"],

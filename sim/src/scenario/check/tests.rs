@@ -55,6 +55,9 @@ fn ranges_are_kept() {
             "above zero",
         ),
         ("keys.reauthenticate=Every(\"1h\", \"100%\")", "vanish"),
+        ("keys.reauthenticate=Every(\"1h\", \"0.05%\")", "0.1%"),
+        ("keys.reauthenticate=Fraction(\"75.55%\", \"80%\")", "0.1%"),
+        ("traffic.interval=7500ms", "whole number of seconds"),
         ("pana.algorithms=[]", "at least one"),
         ("pana.nonce_length=7", "8 to 256"),
         (
@@ -105,6 +108,7 @@ fn the_address_space_bounds_the_population() {
 #[test]
 fn contradictions_are_found() {
     for (set, words) in [
+        ("start=2106-02-07T06:00:00Z", "32 bits"),
         ("keys.session_lifetime=5min", "overlap"),
         ("keys.reauthenticate=Every(\"25h\")", "expire"),
         ("keys.reauthenticate=Every(\"23h\", \"5%\")", "1d9min"),
