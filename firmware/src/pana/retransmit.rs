@@ -150,3 +150,47 @@ impl Timer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rand_chacha::ChaCha8Rng;
+    use rand_core::SeedableRng;
+
+    use super::*;
+    use crate::crypto::Work;
+
+    #[test]
+    fn rfc3315_14_rand_covers_its_range_evenly() {
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let mut tenths = [0_u32; 20];
+        for _ in 0..20_000 {
+            let Rand(millionths) = Rand::draw(&mut rng);
+            assert!((-100_000..=100_000).contains(&millionths));
+            tenths[((millionths + 100_000) / 10_001) as usize] += 1;
+        }
+        assert!(tenths.iter().all(|count| (850..1_150).contains(count)));
+    }
+
+    #[test]
+    fn rfc5191_9_the_exchange_fails_after_mrd() {
+        let parameters = Retransmission {
+            duration_max: Duration::from_secs(10),
+            ..Retransmission::CLIENT_INITIATION
+        };
+        let mut rng = ChaCha8Rng::seed_from_u64(2);
+        let mut work = Work::NONE;
+        let start = Instant::from_secs(100);
+        let mut env = Env::new(start, &mut rng, &mut work);
+        let mut timer = Timer::start(&parameters, &mut env);
+        let mut transmissions = 1;
+        loop {
+            env.now = timer.deadline();
+            match timer.expire(&parameters, &mut env) {
+                Expiry::Retransmit => transmissions += 1,
+                Expiry::Fail => break,
+            }
+        }
+        assert_eq!(transmissions, 4, "after about 1, 3 and 7 seconds");
+        assert_eq!(env.now, Instant::from_secs(110));
+    }
+}

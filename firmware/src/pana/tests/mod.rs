@@ -5,6 +5,7 @@ mod exchanges;
 mod hostile;
 mod lossy;
 mod properties;
+mod transitions;
 
 use std::boxed::Box;
 use std::collections::BTreeMap;
