@@ -5,7 +5,7 @@
 //! EAP-Success is incremented. Everything else has to agree: all messages parse, sequence numbers
 //! and directions fit, and every AUTH verifies under that label.
 
-use firmware::crypto::{Integrity, MacKey, Prf, Secret, Work};
+use firmware::crypto::{CmacKey, Integrity, MacKey, Prf, Secret, Work};
 use firmware::eap::psk::{LongTermKeys, Message as PskMessage, SessionKeys};
 use firmware::eap::{MethodType, Packet};
 use firmware::pana::{KeyInputs, Message, MessageType, Suite, TerminationCause};
@@ -27,7 +27,7 @@ pub(super) fn run(document: &Value, report: &mut Report) -> Option<()> {
             capture.check(document, datagram, index)
         });
     }
-    report.case("phases", || capture.check_phases());
+    report.case("phases", || capture.check_phases(document));
     Some(())
 }
 
@@ -72,6 +72,7 @@ struct Capture {
     first_messages: Vec<u8>,
     nonces: [Vec<u8>; 2],
     rand_s: [u8; 16],
+    rand_p: [u8; 16],
     session_id: Option<u32>,
     msk: Option<Secret<64>>,
     key: Option<MacKey>,
@@ -103,6 +104,9 @@ impl Capture {
             other => return Err(format!("dir: unknown {other}")),
         };
         self.check_order(&message, from_paa)?;
+        if octets[..2] != [0; 2] || octets[4] & 0x03 != 0 || octets[5] != 0 {
+            return Err("a reserved bit of the header is set".into());
+        }
         if message.prf.is_empty() == message.header.flags.contains(firmware::pana::Flags::START) {
             return Err("only the S exchange names algorithms".into());
         }
@@ -161,22 +165,53 @@ impl Capture {
         if packet.kind == Some(MethodType::Identity) && is_response {
             json::expect_text(document, "id_p", &String::from_utf8_lossy(packet.data()))?;
         }
-        match PskMessage::parse(&packet) {
-            Ok(PskMessage::First { rand_s, id_s, .. }) => {
+        let Ok(message) = PskMessage::parse(&packet) else {
+            return Ok(());
+        };
+        let named = match message {
+            PskMessage::First { rand_s, .. } => {
                 self.rand_s = *rand_s;
-                json::expect_text(document, "id_s", &String::from_utf8_lossy(id_s))?;
+                rand_s
             }
-            Ok(PskMessage::Second { rand_p, id_p, .. }) => {
-                json::expect_text(document, "id_p", &String::from_utf8_lossy(id_p))?;
-                let psk = json::array(document, "psk")?;
-                let mut work = Work::NONE;
-                let kdk = LongTermKeys::from_psk(&psk, &mut work).kdk;
-                let keys = SessionKeys::derive(&kdk, rand_p, &self.rand_s, &mut work);
-                self.msk = Some(keys.exported.msk);
-            }
-            _ => {}
+            PskMessage::Second { rand_s, .. }
+            | PskMessage::Third { rand_s, .. }
+            | PskMessage::Fourth { rand_s, .. } => rand_s,
+        };
+        if *named != self.rand_s {
+            return Err("RAND_S names another conversation".into());
         }
-        Ok(())
+        self.check_macs(document, &message)
+    }
+
+    /// The MACs of EAP-PSK, which CPANA computes as RFC 4764 §3.2 does.
+    fn check_macs(&mut self, document: &Value, message: &PskMessage<'_>) -> Result<(), String> {
+        let mut work = Work::default();
+        let keys = LongTermKeys::from_psk(&json::array(document, "psk")?, &mut work);
+        let ak = CmacKey::new(keys.ak.expose(), &mut work);
+        let id_s = json::text(document, "id_s")?.as_bytes();
+        match message {
+            PskMessage::First { id_s, .. } => {
+                json::expect_text(document, "id_s", &String::from_utf8_lossy(id_s))
+            }
+            PskMessage::Second {
+                rand_p,
+                mac_p,
+                id_p,
+                ..
+            } => {
+                json::expect_text(document, "id_p", &String::from_utf8_lossy(id_p))?;
+                self.rand_p = **rand_p;
+                let derived = SessionKeys::derive(&keys.kdk, rand_p, &self.rand_s, &mut work);
+                self.msk = Some(derived.exported.msk);
+                let parts: [&[u8]; 4] = [id_p, id_s, &self.rand_s, *rand_p];
+                json::equal_octets("MAC_P", &ak.tag(&parts, &mut work), *mac_p)
+            }
+            PskMessage::Third { mac_s, .. } => {
+                let tag = ak.tag(&[id_s, &self.rand_p], &mut work);
+                json::equal_octets("MAC_S", &tag, *mac_s)
+            }
+            PskMessage::Fourth { .. } => Ok(()),
+        }
     }
 
     fn check_auth(&mut self, document: &Value, message: &Message<'_>) -> Result<(), String> {
@@ -213,8 +248,8 @@ impl Capture {
         }
     }
 
-    /// Initial authentication, ping, re-authentication, ping, LOGOUT.
-    fn check_phases(&self) -> Result<(), String> {
+    /// What took place, in the words of the file.
+    fn check_phases(&self, document: &Value) -> Result<(), String> {
         let seen = (
             self.authentications,
             self.pings,
@@ -222,10 +257,13 @@ impl Capture {
             self.verified,
         );
         // One of the three notification requests asks for the re-authentication.
-        if seen == (2, 3, true, 18) {
-            Ok(())
-        } else {
-            Err(format!("saw {seen:?}"))
+        if seen != (2, 3, true, 18) {
+            return Err(format!("saw {seen:?}"));
         }
+        json::expect_text(
+            document,
+            "phases",
+            "initial authentication, ping by PaC, re-authentication by PaC, ping, LOGOUT",
+        )
     }
 }
