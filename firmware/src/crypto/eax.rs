@@ -1,19 +1,19 @@
-//! EAX with AES-128 and a 16-octet tag (Bellare, Rogaway, Wagner, FSE 2004).
+//! EAX with AES-128 and a 16-octet tag (Bellare, Rogaway, Wagner, FSE 2004), on the `eax` crate.
 //!
 //! OMAC_t(M) is AES-CMAC over the block \[t\] and M. With N = OMAC_0(nonce), H = OMAC_1(header)
-//! and C = OMAC_2(ciphertext), the keystream counts up from N and the tag is N xor H xor C. One
-//! key schedule serves all four passes; each CMAC computes its subkey, as a device without memory
-//! for them does.
+//! and C = OMAC_2(ciphertext), the keystream counts up from N and the tag is N xor H xor C.
 
 use core::fmt;
 
-use super::cmac::omac;
-use super::{AesKey, BlockMode, Secret, Work, equal};
+use ::eax::aead::{AeadInOut, KeyInit};
+use ::eax::{Eax, Nonce, Tag};
+use aes::Aes128Enc;
+
+use super::{Secret, Work};
 
 /// An EAX key.
 ///
-/// It is expanded for every message: a session then holds 16 octets instead of a key schedule,
-/// and it protects a handful of messages only.
+/// It is held unexpanded: the `eax` crate expands it for each of its four passes.
 #[derive(Clone)]
 pub struct EaxKey(Secret<16>);
 
@@ -35,12 +35,12 @@ impl EaxKey {
         buffer: &mut [u8],
         work: &mut Work,
     ) -> [u8; 16] {
-        let seal = Seal {
-            nonce,
-            header,
-            buffer,
-        };
-        AesKey::new(self.0.expose(), work).run(seal, work)
+        count_tag(header.len(), buffer.len(), work);
+        count_keystream(buffer.len(), work);
+        self.cipher()
+            .encrypt_inout_detached(&Nonce::from(*nonce), header, buffer.into())
+            .expect("header and buffer are far below the EAX limits of 2^36 octets")
+            .into()
     }
 
     /// Verifies `tag`, then decrypts `buffer` in place.
@@ -54,13 +54,22 @@ impl EaxKey {
         tag: &[u8; 16],
         work: &mut Work,
     ) -> Result<(), TagMismatch> {
-        let open = Open {
-            nonce,
-            header,
-            buffer,
-            tag,
-        };
-        AesKey::new(self.0.expose(), work).run(open, work)
+        let len = buffer.len();
+        count_tag(header.len(), len, work);
+        self.cipher()
+            .decrypt_inout_detached(
+                &Nonce::from(*nonce),
+                header,
+                buffer.into(),
+                &Tag::from(*tag),
+            )
+            .map_err(|_| TagMismatch)?;
+        count_keystream(len, work);
+        Ok(())
+    }
+
+    fn cipher(&self) -> Eax<Aes128Enc> {
+        Eax::new(self.0.expose().into())
     }
 }
 
@@ -70,78 +79,16 @@ impl fmt::Debug for EaxKey {
     }
 }
 
-struct Seal<'a> {
-    nonce: &'a [u8; 16],
-    header: &'a [u8],
-    buffer: &'a mut [u8],
-}
-
-impl BlockMode for Seal<'_> {
-    type Output = [u8; 16];
-
-    #[inline(always)]
-    fn run(self, mut encrypt: impl FnMut(&mut [u8; 16])) -> [u8; 16] {
-        let start = tweaked(0, self.nonce, &mut encrypt);
-        apply_keystream(&start, self.buffer, &mut encrypt);
-        tag(&start, self.header, self.buffer, &mut encrypt)
+/// Counts three OMAC passes, each with its key schedule, tweak block and subkey.
+fn count_tag(header_len: usize, message_len: usize, work: &mut Work) {
+    for len in [16, header_len, message_len] {
+        work.key_schedule();
+        work.aes((16 + len).div_ceil(16) + 1);
     }
 }
 
-struct Open<'a> {
-    nonce: &'a [u8; 16],
-    header: &'a [u8],
-    buffer: &'a mut [u8],
-    tag: &'a [u8; 16],
-}
-
-impl BlockMode for Open<'_> {
-    type Output = Result<(), TagMismatch>;
-
-    #[inline(always)]
-    fn run(self, mut encrypt: impl FnMut(&mut [u8; 16])) -> Self::Output {
-        let start = tweaked(0, self.nonce, &mut encrypt);
-        let expected = tag(&start, self.header, self.buffer, &mut encrypt);
-        if !equal(&expected, self.tag) {
-            return Err(TagMismatch);
-        }
-        apply_keystream(&start, self.buffer, &mut encrypt);
-        Ok(())
-    }
-}
-
-#[inline(always)]
-fn tweaked(tweak: u8, message: &[u8], encrypt: &mut impl FnMut(&mut [u8; 16])) -> [u8; 16] {
-    let mut block = [0; 16];
-    block[15] = tweak;
-    omac(&[&block, message], encrypt)
-}
-
-#[inline(always)]
-fn tag(
-    start: &[u8; 16],
-    header: &[u8],
-    ciphertext: &[u8],
-    encrypt: &mut impl FnMut(&mut [u8; 16]),
-) -> [u8; 16] {
-    let header = tweaked(1, header, encrypt);
-    let ciphertext = tweaked(2, ciphertext, encrypt);
-    core::array::from_fn(|at| start[at] ^ header[at] ^ ciphertext[at])
-}
-
-/// Adds the keystream that counts up from `start` as one 128-bit integer.
-#[inline(always)]
-pub(super) fn apply_keystream(
-    start: &[u8; 16],
-    buffer: &mut [u8],
-    encrypt: &mut impl FnMut(&mut [u8; 16]),
-) {
-    let mut counter = u128::from_be_bytes(*start);
-    for chunk in buffer.chunks_mut(16) {
-        let mut block = counter.to_be_bytes();
-        encrypt(&mut block);
-        for (octet, key) in chunk.iter_mut().zip(block) {
-            *octet ^= key;
-        }
-        counter = counter.wrapping_add(1);
-    }
+/// Counts the keystream and its key schedule.
+fn count_keystream(len: usize, work: &mut Work) {
+    work.key_schedule();
+    work.aes(len.div_ceil(16));
 }

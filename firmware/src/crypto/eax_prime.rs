@@ -9,8 +9,6 @@
 //! (Minematsu, Lucks, Morita, Iwata, FSE 2013). [`Rule::RejectShortCleartext`] keeps callers out
 //! of that domain; a conformant C12.22 message never enters it.
 
-use super::cmac::cbc_mac;
-use super::eax::apply_keystream;
 use super::{AesKey, BlockMode, Work, equal};
 
 /// Octets of an EAX′ tag.
@@ -213,6 +211,66 @@ fn check(cleartext: &[&[u8]], rule: Rule) -> Result<(), Failure> {
         Err(Failure::CleartextTooShort)
     } else {
         Ok(())
+    }
+}
+
+/// The CBC-MAC of the concatenation of `parts`, chained from `start`.
+///
+/// The last block is masked: by the first of `masks` if it is complete, else, once padded with one
+/// bit and zeros, by the second.
+#[inline(always)]
+fn cbc_mac(
+    start: u128,
+    masks: [u128; 2],
+    parts: &[&[u8]],
+    encrypt: &mut impl FnMut(&mut [u8; 16]),
+) -> u128 {
+    let mut state = start;
+    let mut pending = [0; 16];
+    let mut filled = 0;
+    for part in parts {
+        let mut part = *part;
+        while !part.is_empty() {
+            // A full block is absorbed only when more follows: the last one is special.
+            if filled == 16 {
+                absorb(&mut state, u128::from_be_bytes(pending), encrypt);
+                filled = 0;
+            }
+            let taken = part.len().min(16 - filled);
+            pending[filled..filled + taken].copy_from_slice(&part[..taken]);
+            filled += taken;
+            part = &part[taken..];
+        }
+    }
+    let mask = if filled == 16 {
+        masks[0]
+    } else {
+        pending[filled] = 0x80;
+        pending[filled + 1..].fill(0);
+        masks[1]
+    };
+    absorb(&mut state, u128::from_be_bytes(pending) ^ mask, encrypt);
+    state
+}
+
+#[inline(always)]
+fn absorb(state: &mut u128, block: u128, encrypt: &mut impl FnMut(&mut [u8; 16])) {
+    let mut octets = (*state ^ block).to_be_bytes();
+    encrypt(&mut octets);
+    *state = u128::from_be_bytes(octets);
+}
+
+/// Adds the keystream that counts up from `start` as one 128-bit integer.
+#[inline(always)]
+fn apply_keystream(start: &[u8; 16], buffer: &mut [u8], encrypt: &mut impl FnMut(&mut [u8; 16])) {
+    let mut counter = u128::from_be_bytes(*start);
+    for chunk in buffer.chunks_mut(16) {
+        let mut block = counter.to_be_bytes();
+        encrypt(&mut block);
+        for (octet, key) in chunk.iter_mut().zip(block) {
+            *octet ^= key;
+        }
+        counter = counter.wrapping_add(1);
     }
 }
 

@@ -150,14 +150,15 @@ fn eax_counts_the_blocks_of_its_four_passes() {
     let mut work = Work::NONE;
     let mut buffer = [0x80];
     let tag = key.seal(&[0; 16], &[1; 22], &mut buffer, &mut work);
-    assert_eq!(work.aes_blocks, 11);
+    assert_eq!((work.aes_blocks, work.aes_key_schedules), (11, 4));
     let mut work = Work::NONE;
     let wrong = [0; 16];
     assert_eq!(
         key.open(&[0; 16], &[1; 22], &mut buffer, &wrong, &mut work),
         Err(TagMismatch)
     );
-    assert_eq!(work.aes_blocks, 10, "nothing is decrypted after a mismatch");
+    let counted = (work.aes_blocks, work.aes_key_schedules);
+    assert_eq!(counted, (10, 3), "nothing is decrypted after a mismatch");
     key.open(&[0; 16], &[1; 22], &mut buffer, &tag, &mut work)
         .unwrap();
     assert_eq!(buffer, [0x80]);
@@ -444,34 +445,6 @@ fn flip(fields: &mut [&mut [u8]], bit: proptest::sample::Index) {
 }
 
 proptest! {
-    #[test]
-    fn cmac_and_eax_agree_with_rustcrypto(
-        key: [u8; 16],
-        nonce: [u8; 16],
-        header in octets(0..=100),
-        message in octets(0..=100),
-    ) {
-        use ::cmac::Mac;
-        use ::eax::aead::AeadInOut;
-
-        let mut work = Work::NONE;
-        let mut theirs = <::cmac::Cmac<aes::Aes128> as ::cmac::KeyInit>::new(&key.into());
-        theirs.update(&message);
-        let ours = CmacKey::new(&key, &mut work).tag(&[&message], &mut work);
-        let theirs = theirs.finalize().into_bytes();
-        prop_assert_eq!(ours.as_slice(), theirs.as_slice());
-
-        let theirs = <::eax::Eax<aes::Aes128> as ::eax::KeyInit>::new(&key.into());
-        let mut buffer = message.clone();
-        let tag = theirs
-            .encrypt_inout_detached(&nonce.into(), &header, buffer.as_mut_slice().into())
-            .unwrap();
-        let mut sealed = message.clone();
-        let ours = EaxKey::new(key).seal(&nonce, &header, &mut sealed, &mut work);
-        prop_assert_eq!(ours.as_slice(), tag.as_slice());
-        prop_assert_eq!(sealed, buffer);
-    }
-
     #[test]
     fn eax_opens_what_it_sealed_and_nothing_else(
         key: [u8; 16],
