@@ -31,6 +31,14 @@ pub enum Purpose {
     Timeline = 9,
     /// Which messages a record samples.
     Sampling = 8,
+    /// How well a hop of a shared medium works over time.
+    Channel = 10,
+    /// Backoff and collisions on a shared medium.
+    Contention = 11,
+    /// Where things stand and what shadows them.
+    Topology = 12,
+    /// When equipment fails and returns.
+    Outage = 13,
 }
 
 /// Words that one refill yields: a ChaCha block.

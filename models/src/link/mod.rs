@@ -5,8 +5,13 @@
 //! lane (finite queue), occupies it for its length over the rate, then travels for a random
 //! latency, unless it is lost.
 
+pub mod csma;
+pub mod g3plc;
+pub mod ieee802154;
 mod lane;
 mod profile;
+pub mod sixlowpan;
+pub mod sun_fsk;
 
 pub use lane::{Lane, Transit};
 pub use profile::{Direction, LaneProfile, LinkProfile, Medium};
