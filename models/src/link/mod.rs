@@ -10,6 +10,7 @@ pub mod g3plc;
 pub mod ieee802154;
 mod lane;
 mod profile;
+pub mod rach;
 pub mod sixlowpan;
 pub mod sun_fsk;
 
