@@ -78,9 +78,12 @@ pub struct RunArgs {
     /// Threads that simulate; results do not depend on it [default: one per core]
     #[arg(long, value_name = "N", value_parser = parse_threads)]
     pub threads: Option<usize>,
-    /// Results folder [default: results/NAME-SEED]
+    /// Results folder [default: results/NAME, or results/NAME-2 and so on if it exists]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+    /// Replace the results in the folder
+    #[arg(long)]
+    pub force: bool,
     /// What to say.
     #[command(flatten)]
     pub output: OutputArgs,

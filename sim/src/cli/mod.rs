@@ -14,6 +14,7 @@ mod args;
 mod check;
 mod new;
 pub mod progress;
+mod run;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -24,6 +25,7 @@ use clap_complete::Shell;
 
 pub use args::{LogFormat, OutputArgs, RunArgs, ScenarioArgs, VerifyArgs};
 
+use crate::run::RunError;
 use crate::scenario::explain::explain;
 
 /// How the program ends.
@@ -54,6 +56,9 @@ pub enum Failure {
     /// Standard output or a file could not be written.
     #[error(transparent)]
     Output(#[from] io::Error),
+    /// A run could not be made or not be finished.
+    #[error(transparent)]
+    Run(RunError),
 }
 
 impl Failure {
@@ -62,7 +67,7 @@ impl Failure {
         match self {
             Self::Usage(_) => Exit::Usage,
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Success,
-            Self::Output(_) => Exit::Internal,
+            Self::Output(_) | Self::Run(_) => Exit::Internal,
         }
     }
 }
@@ -96,6 +101,8 @@ enum Command {
         path: Option<String>,
     },
     New(new::NewArgs),
+    Run(RunArgs),
+    Verify(VerifyArgs),
 }
 
 /// Runs the program with `arguments`, the first of which is its name.
@@ -144,6 +151,8 @@ fn dispatch(command: Command, out: &mut dyn Write) -> Result<Exit, Failure> {
             out.write_all(text.as_bytes())?;
         }
         Command::New(args) => args.run(out)?,
+        Command::Run(args) => return args.run(out),
+        Command::Verify(args) => return args.run(out),
     }
     Ok(Exit::Success)
 }
