@@ -251,3 +251,189 @@ fn a_full_disk_is_exit_code_3() {
         stderr(&output)
     );
 }
+
+const SMALL_RUN: &str = r#"Scenario(
+    name: "small",
+    duration: "1h",
+    cohorts: [(name: "homes", count: 10, medium: "lan")],
+    media: {"lan": Ethernet(latency: Fixed("5ms"))},
+    expect: [Equals("meters.joined_ratio", "100%")],
+)"#;
+
+/// A folder with a scenario in it, and the arguments to run that into the folder `out`.
+fn small_run(test: &str) -> (PathBuf, Vec<String>) {
+    let folder = folder(test);
+    let scenario = folder.join("small.ron");
+    fs::write(&scenario, SMALL_RUN).expect("a file");
+    let out = folder.join("out");
+    let path = |path: &Path| path.to_str().expect("UTF-8").to_owned();
+    let arguments = vec![
+        "run".to_owned(),
+        path(&scenario),
+        "--out".to_owned(),
+        path(&out),
+    ];
+    (out, arguments)
+}
+
+fn with<'a>(arguments: &'a [String], more: &[&'a str]) -> Vec<&'a str> {
+    arguments
+        .iter()
+        .map(String::as_str)
+        .chain(more.iter().copied())
+        .collect()
+}
+
+#[test]
+fn a_run_ends_with_a_summary_and_names_its_folder() {
+    let (out, arguments) = small_run("run_summary");
+    let output = meterstorm(&with(&arguments, &[]));
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let text = stdout(&output);
+    for part in [
+        "10 of 10 joined",
+        "time to join p50",
+        "digest",
+        "ok: meters.joined_ratio = 1",
+    ] {
+        assert!(text.contains(part), "{part} is missing in:\n{text}");
+    }
+    assert!(text.contains(out.to_str().expect("UTF-8")));
+    for file in [
+        "manifest.json",
+        "summary.json",
+        "meters.parquet",
+        "keys.parquet",
+    ] {
+        assert!(out.join(file).is_file(), "{file}");
+    }
+}
+
+#[test]
+fn a_quiet_run_says_nothing_and_json_is_json() {
+    let (_, arguments) = small_run("run_quiet");
+    let output = meterstorm(&with(&arguments, &["--quiet"]));
+    assert_eq!(
+        (stdout(&output), stderr(&output)),
+        (String::new(), String::new())
+    );
+    let output = meterstorm(&with(&arguments, &["--force", "--log", "json"]));
+    let text = stdout(&output);
+    let last = text.lines().last().expect("a line");
+    let result: serde_json::Value = serde_json::from_str(last).expect("JSON");
+    assert_eq!(result["type"], "result");
+    assert_eq!(result["summary"]["meters"]["joined"], 10);
+}
+
+#[test]
+fn an_expectation_that_fails_sets_the_exit_code() {
+    let (_, arguments) = small_run("run_expectation");
+    let set = r#"expect=[AtLeast("auth.initial", 11)]"#;
+    let output = meterstorm(&with(&arguments, &["--set", set]));
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stdout(&output).contains("FAILED: auth.initial >= 11 (measured 10)"));
+}
+
+#[test]
+fn results_are_not_overwritten_unless_forced() {
+    let (out, arguments) = small_run("run_occupied");
+    assert_eq!(
+        meterstorm(&with(&arguments, &["--quiet"])).status.code(),
+        Some(0)
+    );
+    let again = meterstorm(&with(&arguments, &["--quiet"]));
+    assert_eq!(again.status.code(), Some(2));
+    assert!(stderr(&again).contains("--force"), "{}", stderr(&again));
+    assert_eq!(
+        meterstorm(&with(&arguments, &["--quiet", "--force"]))
+            .status
+            .code(),
+        Some(0)
+    );
+
+    // What is not ours is never deleted.
+    fs::remove_file(out.join("manifest.json")).expect("the manifest");
+    let foreign = meterstorm(&with(&arguments, &["--quiet", "--force"]));
+    assert_eq!(foreign.status.code(), Some(2));
+    assert!(out.join("meters.parquet").is_file());
+}
+
+#[test]
+fn a_budget_ends_a_run_with_the_last_events() {
+    let (_, arguments) = small_run("run_budget");
+    let output = meterstorm(&with(
+        &arguments,
+        &["--quiet", "--set", "limits.events=100"],
+    ));
+    assert_eq!(output.status.code(), Some(3));
+    let text = stderr(&output);
+    assert!(text.contains("more than 100 events"), "{text}");
+    assert!(text.contains("datagram arrives at instance 0"), "{text}");
+}
+
+#[test]
+fn verify_proves_a_run_deterministic() {
+    let (_, arguments) = small_run("run_verify");
+    let output = meterstorm(&["verify", &arguments[1], "--threads", "3"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(stdout(&output).contains("1 thread against 3 threads: identical"));
+}
+
+/// Starts a run that lasts for minutes and waits until it has written a part of its messages.
+#[cfg(unix)]
+fn start_long_run(test: &str) -> (PathBuf, std::process::Child) {
+    let (out, arguments) = small_run(test);
+    let long = [
+        "--quiet",
+        "--set",
+        "duration=20d",
+        "--set",
+        "cohorts.homes.count=2000",
+    ];
+    let mut child = command(&with(&arguments, &long))
+        .spawn()
+        .expect("the program starts");
+    let part = out.join("messages.parts/part-00000.parquet");
+    for _ in 0..6_000 {
+        if part.is_file() {
+            return (out, child);
+        }
+        assert!(
+            child.try_wait().expect("a status").is_none(),
+            "the run ended early"
+        );
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    child.kill().expect("it runs");
+    panic!("no part of the messages was written");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_killed_run_leaves_what_was_flushed_readable() {
+    let (out, mut child) = start_long_run("run_killed");
+    child.kill().expect("it runs");
+    child.wait().expect("a status");
+    let results = reports::Results::open(&out);
+    let messages = results
+        .table(<reports::MessageRow as reports::Row>::TABLE)
+        .expect("parts");
+    assert!(messages.height() >= 65_536, "{} rows", messages.height());
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_run_ends_in_order() {
+    let (out, mut child) = start_long_run("run_interrupted");
+    let pid = child.id().to_string();
+    let sent = Command::new("kill")
+        .args(["-INT", &pid])
+        .status()
+        .expect("kill runs");
+    assert!(sent.success());
+    assert_eq!(child.wait().expect("a status").code(), Some(0));
+    let manifest = fs::read_to_string(out.join("manifest.json")).expect("a manifest");
+    assert!(manifest.contains(r#""complete": false"#));
+    assert!(out.join("messages.parquet").is_file());
+    assert!(!out.join("messages.parts").exists());
+}

@@ -13,7 +13,9 @@ use sim::scenario::load_text;
 
 /// A fresh folder for one test.
 fn folder(test: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("runs").join(test);
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .join("runs")
+        .join(test);
     let _ = fs::remove_dir_all(&folder);
     folder
 }
@@ -45,7 +47,9 @@ fn files(report: &Report) -> BTreeMap<&'static str, Vec<u8>> {
 fn assert_same_rows(left: &Report, right: &Report) {
     for table in TABLES {
         let rows = |report: &Report| {
-            Results::open(&report.folder).table(table).expect("every table can be read")
+            Results::open(&report.folder)
+                .table(table)
+                .expect("every table can be read")
         };
         let (left, right) = (rows(left), rows(right));
         assert!(left.equals_missing(&right), "table {} differs", table.name);
@@ -85,7 +89,10 @@ fn results_do_not_depend_on_threads() {
         assert_eq!(one.digest, many.digest);
         let (one, many) = (files(&one), files(&many));
         for (table, octets) in &one {
-            assert!(*octets == many[table], "table {table} differs with {count} threads");
+            assert!(
+                *octets == many[table],
+                "table {table} differs with {count} threads"
+            );
         }
     }
 }
@@ -103,8 +110,14 @@ fn results_do_not_depend_on_the_division_into_domains() {
         assert_eq!(apart.digest, split.digest, "{domains} domains of meters");
         let (apart, split) = (files(&apart), files(&split));
         // The table of meters names the domain of each.
-        for (table, octets) in apart.iter().filter(|(table, _)| **table != MeterRow::TABLE.name) {
-            assert!(*octets == split[table], "table {table} differs with {domains} domains");
+        for (table, octets) in apart
+            .iter()
+            .filter(|(table, _)| **table != MeterRow::TABLE.name)
+        {
+            assert!(
+                *octets == split[table],
+                "table {table} differs with {domains} domains"
+            );
         }
     }
 }
@@ -120,8 +133,14 @@ fn a_passive_tap_changes_nothing() {
     let [all, lan] = with.counts.taps[..] else {
         panic!("two taps");
     };
-    let total = with.summary.get("traffic.datagrams").expect("there is traffic");
-    assert_eq!(all.0 as f64, total, "a tap on every link sees every datagram");
+    let total = with
+        .summary
+        .get("traffic.datagrams")
+        .expect("there is traffic");
+    assert_eq!(
+        all.0 as f64, total,
+        "a tap on every link sees every datagram"
+    );
     assert!(0 < lan.0 && lan.0 < all.0);
 }
 
@@ -138,9 +157,16 @@ fn no_key_is_used_out_of_its_time_and_every_read_arrives_after_an_outage() {
     let metric = |path: &str| report.summary.get(path).unwrap_or_else(|| panic!("{path}"));
     assert_eq!(metric("meters.joined_ratio"), 1.0);
     assert_eq!(metric("keys.used_after_expiry"), 0.0);
-    assert_eq!(metric("reads.completeness_ratio"), 1.0, "the backlog follows after the outage");
+    assert_eq!(
+        metric("reads.completeness_ratio"),
+        1.0,
+        "the backlog follows after the outage"
+    );
     let reboots = report.summary.breakdown("keys.end_reasons")[label::REBOOT];
-    assert!(reboots > 20, "about half of 40 meters lost their keys at both ends: {reboots}");
+    assert!(
+        reboots > 20,
+        "about half of 40 meters lost their keys at both ends: {reboots}"
+    );
 }
 
 /// One quiet meter; `{}` stands for the PANA section.
@@ -163,12 +189,25 @@ fn quiet(pana: &str) -> String {
 
 /// Datagrams and octets, up and down, of the authentications of one kind.
 fn exchange(report: &Report, kind: &str) -> Vec<[f64; 4]> {
-    let frame = Results::open(&report.folder).table(AuthRow::TABLE).expect("a table");
+    let frame = Results::open(&report.folder)
+        .table(AuthRow::TABLE)
+        .expect("a table");
     let kinds = frame.column("kind").expect("a column");
-    let kinds: Vec<String> = kinds.str().expect("text").iter().flatten().map(str::to_owned).collect();
+    let kinds: Vec<String> = kinds
+        .str()
+        .expect("text")
+        .iter()
+        .flatten()
+        .map(str::to_owned)
+        .collect();
     let column = |name: &str| numbers(&frame, name).expect("a column of numbers");
-    let columns =
-        ["datagrams_up", "datagrams_down", "pana_bytes_up", "pana_bytes_down"].map(column);
+    let columns = [
+        "datagrams_up",
+        "datagrams_down",
+        "pana_bytes_up",
+        "pana_bytes_down",
+    ]
+    .map(column);
     (0..kinds.len())
         .filter(|row| kinds[*row] == kind)
         .map(|row| [0, 1, 2, 3].map(|index| columns[index][row]))
@@ -179,7 +218,8 @@ fn exchange(report: &Report, kind: &str) -> Vec<[f64; 4]> {
 fn an_initial_authentication_has_the_octets_that_arithmetic_predicts() {
     // 16-octet identities and nonces, HMAC-SHA-1, piggybacked, EAP-Identity: 11 datagrams and
     // 684 octets, 348 of them from the meter.
-    let pana = "(algorithms: [HmacSha1], piggyback: true, identity_request: true, nonce_length: 16)";
+    let pana =
+        "(algorithms: [HmacSha1], piggyback: true, identity_request: true, nonce_length: 16)";
     let report = run_text("arithmetic_sha1", &quiet(pana), &[]);
     let initial = exchange(&report, label::INITIAL);
     assert_eq!(initial, vec![[6.0, 5.0, 348.0, 336.0]; 5]);
@@ -195,7 +235,10 @@ fn a_reauthentication_takes_ten_datagrams_with_identity_and_eight_without() {
         assert_eq!(repeated.len(), 5);
         for [up, down, ..] in repeated {
             assert_eq!(up + down, expected);
-            assert_eq!(up, down, "every datagram is half of a request and its answer");
+            assert_eq!(
+                up, down,
+                "every datagram is half of a request and its answer"
+            );
         }
     }
 }
@@ -211,9 +254,17 @@ fn every_algorithm_pair_and_exchange_form_opens_the_session() {
         ("ping", r#"(ping: Some("10min"))"#),
     ] {
         let report = run_text(name, &quiet(pana), &[]);
-        assert_eq!(report.summary.get("meters.joined_ratio"), Some(1.0), "{name}");
+        assert_eq!(
+            report.summary.get("meters.joined_ratio"),
+            Some(1.0),
+            "{name}"
+        );
         assert_eq!(report.summary.get("auth.failed"), Some(0.0), "{name}");
-        assert_eq!(report.summary.get("auth.reauthentications"), Some(5.0), "{name}");
+        assert_eq!(
+            report.summary.get("auth.reauthentications"),
+            Some(5.0),
+            "{name}"
+        );
         assert_eq!(report.summary.get("rejects.total"), Some(0.0), "{name}");
     }
 }
@@ -227,11 +278,20 @@ fn meters_find_back_to_a_head_end_that_lost_its_sessions() {
     let report = run_text("lost_sessions", &quiet("()"), &sets);
     // The meters notice at their next re-authentication, which goes unanswered.
     assert_eq!(report.summary.get("auth.initial"), Some(10.0));
-    let completeness = report.summary.get("reads.completeness_ratio").expect("reads are due");
+    let completeness = report
+        .summary
+        .get("reads.completeness_ratio")
+        .expect("reads are due");
     assert_eq!(completeness, 1.0);
     let causes = report.summary.breakdown("rejects.causes");
-    assert!(causes["access_closed"] > 0, "reports without a session are refused: {causes:?}");
-    assert!(causes["session_unknown"] > 0, "so are re-authentications: {causes:?}");
+    assert!(
+        causes["access_closed"] > 0,
+        "reports without a session are refused: {causes:?}"
+    );
+    assert!(
+        causes["session_unknown"] > 0,
+        "so are re-authentications: {causes:?}"
+    );
 }
 
 #[test]
@@ -242,18 +302,31 @@ fn a_stored_session_survives_a_power_cut() {
     ]"#;
     let stored = run_text("nvram", &quiet("()"), &[timeline, "keys.storage=Nvram"]);
     assert_eq!(stored.summary.get("auth.initial"), Some(5.0));
-    let volatile = run_text("volatile", &quiet("()"), &[timeline, "keys.storage=Volatile"]);
+    let volatile = run_text(
+        "volatile",
+        &quiet("()"),
+        &[timeline, "keys.storage=Volatile"],
+    );
     assert_eq!(volatile.summary.get("auth.initial"), Some(10.0));
 }
 
 #[test]
 fn what_is_delivered_is_what_was_metered() {
     let report = run_text("metered", &quiet("()"), &["duration=6h"]);
-    let frame = Results::open(&report.folder).table(ReadRow::TABLE).expect("a table");
+    let frame = Results::open(&report.folder)
+        .table(ReadRow::TABLE)
+        .expect("a table");
     let due = numbers(&frame, "due_ns").expect("times");
     let delivered = numbers(&frame, "delivered_ns").expect("times");
-    assert_eq!(frame.height(), 5 * 23, "23 intervals end and are reported within six hours");
+    assert_eq!(
+        frame.height(),
+        5 * 23,
+        "23 intervals end and are reported within six hours"
+    );
     assert_eq!(due.len(), delivered.len());
     let energy: f64 = numbers(&frame, "interval_wh").expect("energy").iter().sum();
-    assert!((1_000.0..60_000.0).contains(&energy), "five homes, a quarter of a day: {energy} Wh");
+    assert!(
+        (1_000.0..60_000.0).contains(&energy),
+        "five homes, a quarter of a day: {energy} Wh"
+    );
 }

@@ -62,6 +62,8 @@ pub(super) fn create(
     // From here on the folder can be told to be ours, even if the run is killed.
     let manifest = json!({ "program": "meterstorm", "version": VERSION, "complete": false });
     write_json(&folder.join(MANIFEST), &manifest)?;
+    let dictionary = folder.join("data-dictionary.md");
+    fs::write(&dictionary, reports::data_dictionary()).map_err(io_error(&dictionary))?;
     Ok(folder)
 }
 
