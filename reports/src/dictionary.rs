@@ -53,6 +53,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_dictionary_in_the_repository_is_up_to_date() {
+        let kept = include_str!("../data-dictionary.md");
+        assert!(
+            kept == data_dictionary(),
+            "write it anew: cargo run -p sim -- dictionary > reports/data-dictionary.md"
+        );
+    }
+
+    #[test]
     fn every_column_has_one_complete_line() {
         let text = data_dictionary();
         for table in TABLES {

@@ -130,10 +130,25 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     result.unwrap_or_else(|failure| {
         if failure.exit() != Exit::Success {
             // Standard error is the last resort: if it is closed there is nobody to tell.
-            let _ = writeln!(io::stderr(), "error: {failure}");
+            let _ = writeln!(io::stderr(), "error: {}", chain(&failure));
         }
         failure.exit()
     })
+}
+
+/// An error and its causes, each once.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    text
 }
 
 fn dispatch(command: Command, out: &mut dyn Write) -> Result<Exit, Failure> {
