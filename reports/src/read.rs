@@ -222,7 +222,7 @@ mod tests {
         assert_eq!(names, ["reads"]);
         assert!(results.is_finished(ReadRow::TABLE));
         let table = results.table(ReadRow::TABLE).expect("table");
-        assert_eq!((table.height(), table.width()), (25, 6));
+        assert_eq!((table.height(), table.width()), (25, 5));
         let some = results
             .columns(ReadRow::TABLE, &["latency_ns", "meter"])
             .expect("columns");
@@ -254,7 +254,7 @@ mod tests {
         drop(write_reads(folder.path(), 5));
         let results = Results::open(folder.path());
         let table = results.table(ReadRow::TABLE).expect("table");
-        assert_eq!((table.height(), table.width()), (0, 6));
+        assert_eq!((table.height(), table.width()), (0, 5));
         assert!(results.metadata(ReadRow::TABLE).expect("none").is_empty());
     }
 
