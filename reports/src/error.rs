@@ -19,6 +19,14 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+    /// A document of the folder is absent or is not what it should be.
+    #[error("{}: {reason}", path.display())]
+    Document {
+        /// File concerned.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// Rows could not be encoded, or a file is not valid Parquet.
     #[error("table {table}: {source}")]
     Parquet {

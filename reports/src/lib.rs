@@ -11,6 +11,8 @@
 //! * [`summary`] reduces a folder to the named numbers that `summary.json` holds and scenario
 //!   expectations refer to.
 //! * [`stats`] holds the estimators, each with its definition.
+//! * [`html`] renders a folder, or the arms of an experiment, as one self-contained page, and
+//!   [`export`] writes tables as CSV and LaTeX.
 //!
 //! ```text
 //!   rows --push--> TableWriter --every 65 536 rows--> auth.parts/part-00000.parquet
@@ -22,6 +24,11 @@
 
 mod dictionary;
 mod error;
+pub mod export;
+pub mod html;
+mod markup;
+mod number;
+mod plot;
 pub mod read;
 pub mod schema;
 pub mod stats;
