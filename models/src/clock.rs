@@ -14,7 +14,7 @@ pub struct Clock {
     drift_ppb: i32,
 }
 
-const BILLION: i128 = 1_000_000_000;
+const BILLION: u64 = 1_000_000_000;
 
 impl Clock {
     /// A clock that is right at the start of the run and gains `drift_ppb` nanoseconds a second.
@@ -33,8 +33,11 @@ impl Clock {
 
     /// What the clock shows at `time`.
     pub fn read(&self, time: Time) -> Instant {
-        let nanos = i128::from(time.0);
-        Instant::from_nanos((nanos + nanos * i128::from(self.drift_ppb) / BILLION) as u64)
+        // Whole seconds and the rest apart: the products fit 64 bits, and the sum is exact.
+        let drift = i64::from(self.drift_ppb);
+        let (seconds, rest) = ((time.0 / BILLION) as i64, (time.0 % BILLION) as i64);
+        let gained = seconds * drift + rest * drift / BILLION as i64;
+        Instant::from_nanos(time.0.saturating_add_signed(gained))
     }
 
     /// The first time at which the clock shows `instant` or more.
@@ -42,9 +45,12 @@ impl Clock {
         if instant == Instant::FAR_FUTURE {
             return Time::FAR_FUTURE;
         }
-        let rate = BILLION + i128::from(self.drift_ppb);
-        let nanos = i128::from(instant.as_nanos()) * BILLION / rate;
-        let mut time = Time(u64::try_from(nanos).unwrap_or(u64::MAX));
+        let rate = BILLION.saturating_add_signed(i64::from(self.drift_ppb));
+        let (whole, rest) = (instant.as_nanos() / rate, instant.as_nanos() % rate);
+        let nanos = whole
+            .saturating_mul(BILLION)
+            .saturating_add(rest * BILLION / rate);
+        let mut time = Time(nanos);
         while self.read(time) < instant && time < Time::FAR_FUTURE {
             time.0 += 1;
         }

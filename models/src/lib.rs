@@ -14,6 +14,7 @@
 //! Models read no file, no clock of the machine and no environment; all randomness comes from
 //! [`rng::Stream`]s; all output is [`telemetry`].
 
+pub mod alarm;
 pub mod clock;
 pub mod context;
 pub mod cost;

@@ -8,6 +8,7 @@ use firmware::eap::psk::LongTermKeys;
 use firmware::headend::{Headend, Subscription};
 use firmware::meter::{Meter, Provisioning};
 
+use crate::alarm::AlarmClock;
 use crate::clock::Clock;
 use crate::dist;
 use crate::fleet::Fleet;
@@ -77,7 +78,7 @@ pub(crate) fn meter(fleet: &Fleet, meter: u32) -> MeterBundle {
             clock: Clock::new(birth.drift_ppb),
             busy_until: Time::ZERO,
             inbox: VecDeque::new(),
-            alarm: Time::FAR_FUTURE,
+            alarm: AlarmClock::default(),
             posted: 0,
             worked: Duration::ZERO,
             sent: 0,
@@ -119,7 +120,7 @@ pub(crate) fn instance(fleet: &Fleet, index: u32) -> Instance {
             link: fleet.cohorts[cohort].link as u16,
             cohort: cohort as u16,
             sampled: birth.sampled,
-            alarm: Time::FAR_FUTURE,
+            alarm: AlarmClock::default(),
         });
     }
     Instance {

@@ -439,7 +439,6 @@ impl Headend {
             .find_title(calling, apdu.base())
             .ok_or(Reject::TitleUnknown)?;
         let result = self.serve(rank, octets, utc, env);
-        self.touched.push(Alarm::Subscriber(rank));
         self.collect_key_events(rank);
         let reply = result.map_err(Reject::C1222)?;
         self.response_to = reply.then_some(source);

@@ -23,6 +23,7 @@
 
 pub mod epoch;
 pub mod hierarchy;
+mod index;
 pub mod policy;
 pub mod replay;
 pub mod store;

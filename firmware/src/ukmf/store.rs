@@ -15,6 +15,7 @@ use alloc::boxed::Box;
 
 use super::epoch::{self, EndReason, Epoch, KeyArray, KeyEvent, KeySummary, Phase, Unreported};
 use super::hierarchy::{self, AP_TITLE_LEN_MAX, KeyContext, RootKey};
+use super::index::Index;
 use super::policy::{InstallError, KeyReject, Policy, Role};
 use super::replay::{Freshness, ReplayWindow};
 use crate::Env;
@@ -36,6 +37,8 @@ pub struct KeyStore {
     role: Role,
     policy: Policy,
     epochs: [Option<Box<Epoch>>; SLOTS],
+    /// Kept in line with `epochs` by whatever changes them.
+    index: Index<SLOTS>,
     statics: [Option<Box<Epoch>>; STATIC_MAX],
     /// Latest erased keys, the newest first.
     ended: [Option<(u8, EndReason)>; ENDED_MAX],
@@ -49,6 +52,7 @@ impl KeyStore {
             role,
             policy,
             epochs: [const { None }; SLOTS],
+            index: Index::EMPTY,
             statics: [const { None }; STATIC_MAX],
             ended: [None; ENDED_MAX],
             serial: 0,
@@ -252,18 +256,30 @@ impl KeyStore {
 
     /// Erases the keys whose time is over.
     pub fn handle_timeout(&mut self, now: Instant) {
+        if self.index.deadline.is_none_or(|deadline| now < deadline) {
+            return;
+        }
         for slot in 0..SLOTS {
             self.end_if_due(slot, now);
         }
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) has something to do next.
-    pub fn poll_timeout(&self) -> Option<Instant> {
-        self.live().map(|(_, epoch)| epoch.deadline).min()
+    pub const fn poll_timeout(&self) -> Option<Instant> {
+        self.index.deadline
     }
 
     /// The next thing that happened to a derived key, the oldest key first.
     pub fn poll_event(&mut self) -> Option<KeyEvent> {
+        if !self.index.has_events {
+            return None;
+        }
+        let event = self.take_event();
+        self.index = Index::of(&self.epochs);
+        event
+    }
+
+    fn take_event(&mut self) -> Option<KeyEvent> {
         loop {
             let slot = (0..SLOTS)
                 .filter_map(|slot| self.epochs[slot].as_ref().map(|epoch| (epoch, slot)))
@@ -318,9 +334,7 @@ impl KeyStore {
     }
 
     fn current(&self) -> Option<usize> {
-        self.live()
-            .find(|(_, epoch)| epoch.phase == Phase::Current)
-            .map(|(slot, _)| slot)
+        self.index.current.map(usize::from)
     }
 
     fn pending(&self, kid32: u32, index: u16) -> Option<usize> {
@@ -341,9 +355,7 @@ impl KeyStore {
                 .position(|slot| slot.as_ref().is_some_and(|key| key.key_id() == key_id))
                 .map(Place::Static);
         }
-        self.live()
-            .find(|(_, epoch)| epoch.key_id() == key_id)
-            .map(|(slot, _)| Place::Derived(slot))
+        self.index.slot_of(key_id).map(Place::Derived)
     }
 
     fn ended_as(&self, key_id: u8) -> KeyReject {
@@ -430,6 +442,7 @@ impl KeyStore {
             },
             summary,
         }));
+        self.index = Index::of(&self.epochs);
     }
 
     /// A free slot; erases a live key with the same id, and the least useful one if all are live.
@@ -481,7 +494,9 @@ impl KeyStore {
             epoch.lifetime,
             epoch.expiry,
         );
-        let Some(array) = epoch.array.take() else {
+        let array = epoch.array.take();
+        self.index = Index::of(&self.epochs);
+        let Some(array) = array else {
             return;
         };
         self.extend(*array, kid32, index, lifetime, expiry, env);
@@ -522,6 +537,7 @@ impl KeyStore {
             epoch.deadline = epoch.deadline.min(overlap);
             epoch.unreported.retired = true;
         }
+        self.index = Index::of(&self.epochs);
     }
 
     fn end_if_due(&mut self, slot: usize, now: Instant) {
@@ -545,6 +561,7 @@ impl KeyStore {
         };
         epoch.erase(reason, now);
         let key_id = epoch.key_id();
+        self.index = Index::of(&self.epochs);
         self.ended.rotate_right(1);
         self.ended[0] = Some((key_id, reason));
     }

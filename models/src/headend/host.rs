@@ -7,6 +7,7 @@ use firmware::headend::{Alarm, Channel, Headend, HeadendEvent, StoreAccess};
 use firmware::{Env, Instant};
 
 use super::{Admission, Downlink, Instance};
+use crate::alarm::AlarmClock;
 use crate::context::{Context, Exchange, Kind, Outgoing, is_c1222, message_record};
 use crate::datagram::{C1222_PORT, Handle, MessageType, PANA_PORT};
 use crate::event::Agenda;
@@ -81,40 +82,31 @@ impl<A: Agenda, X: Exchange> InstanceHost<'_, '_, A, X> {
     pub fn come_up(&mut self) {
         self.instance.up = true;
         for session in 0..self.instance.session_alarms.len() as u32 {
-            self.instance.session_alarms[session as usize] = Time::FAR_FUTURE;
             self.rearm(Alarm::Session(session));
         }
         for rank in 0..self.instance.downlinks.len() as u32 {
-            self.instance.downlinks[rank as usize].alarm = Time::FAR_FUTURE;
             self.rearm(Alarm::Subscriber(rank));
         }
     }
 
     /// A session alarm rings.
     pub fn session_alarm(&mut self, session: u32) {
-        let armed = &mut self.instance.session_alarms[session as usize];
-        if *armed == self.now {
-            *armed = Time::FAR_FUTURE;
-            self.ring(Alarm::Session(session));
-        }
+        self.ring(Alarm::Session(session));
     }
 
     /// A subscriber alarm rings.
     pub fn subscriber_alarm(&mut self, rank: u32) {
-        let armed = &mut self.instance.downlinks[rank as usize].alarm;
-        if *armed == self.now {
-            *armed = Time::FAR_FUTURE;
-            self.ring(Alarm::Subscriber(rank));
-        }
+        self.ring(Alarm::Subscriber(rank));
     }
 
     fn ring(&mut self, alarm: Alarm) {
+        let now = self.now;
+        let due = self.alarm_clock(alarm).ring(now);
         if !self.instance.up {
             return;
         }
-        let due = self.instance.image.deadline(alarm);
-        if due.is_none_or(|deadline| deadline > local_time(self.now)) {
-            self.rearm(alarm);
+        if !due {
+            self.arm(alarm);
             return;
         }
         let peer = self.instance.image.peer_of(alarm);
@@ -123,7 +115,6 @@ impl<A: Agenda, X: Exchange> InstanceHost<'_, '_, A, X> {
         let done = self.instance.station.occupy(self.now, cost);
         self.instance.load.busy = self.instance.load.busy + cost;
         self.finish(done);
-        self.rearm(alarm);
     }
 
     /// Serves a datagram that arrived at `since`, on a core that is free now.
@@ -169,9 +160,6 @@ impl<A: Agenda, X: Exchange> InstanceHost<'_, '_, A, X> {
         self.context.pool.release(handle);
 
         self.finish(done);
-        while let Some(alarm) = self.instance.image.poll_touched() {
-            self.rearm(alarm);
-        }
     }
 
     fn service_time(&mut self, work: &Work, octets: usize) -> Duration {
@@ -190,6 +178,9 @@ impl<A: Agenda, X: Exchange> InstanceHost<'_, '_, A, X> {
     fn finish(&mut self, done: Time) {
         self.drain_events();
         self.drain_datagrams(done);
+        while let Some(alarm) = self.instance.image.poll_touched() {
+            self.rearm(alarm);
+        }
     }
 
     fn with_image(
@@ -363,35 +354,37 @@ impl<A: Agenda, X: Exchange> InstanceHost<'_, '_, A, X> {
         }
     }
 
-    /// Makes sure that an alarm event is under way no later than the software's deadline.
+    /// Takes over the software's deadline behind `alarm`.
     fn rearm(&mut self, alarm: Alarm) {
-        let Some(deadline) = self.instance.image.deadline(alarm) else {
-            return;
-        };
-        let time = Time(deadline.as_nanos()).max(self.now);
-        let (armed, kind, payload) = match alarm {
+        let deadline = self.instance.image.deadline(alarm);
+        self.alarm_clock(alarm)
+            .set(deadline, |instant| Time(instant.as_nanos()));
+        self.arm(alarm);
+    }
+
+    /// Makes sure that an alarm event is under way no later than the deadline.
+    fn arm(&mut self, alarm: Alarm) {
+        let (now, end) = (self.now, Time(self.context.fleet.duration.as_nanos()));
+        if let Some(time) = self.alarm_clock(alarm).arm(now, end) {
+            let (kind, payload) = match alarm {
+                Alarm::Session(session) => (Kind::SessionAlarm, session),
+                Alarm::Subscriber(rank) => (Kind::SubscriberAlarm, rank),
+            };
+            self.post(time, kind, payload);
+        }
+    }
+
+    fn alarm_clock(&mut self, alarm: Alarm) -> &mut AlarmClock {
+        match alarm {
             Alarm::Session(session) => {
                 let index = session as usize;
-                if index >= self.instance.session_alarms.len() {
-                    self.instance
-                        .session_alarms
-                        .resize(index + 1, Time::FAR_FUTURE);
+                let clocks = &mut self.instance.session_alarms;
+                if index >= clocks.len() {
+                    clocks.resize(index + 1, AlarmClock::default());
                 }
-                (
-                    &mut self.instance.session_alarms[index],
-                    Kind::SessionAlarm,
-                    session,
-                )
+                &mut clocks[index]
             }
-            Alarm::Subscriber(rank) => (
-                &mut self.instance.downlinks[rank as usize].alarm,
-                Kind::SubscriberAlarm,
-                rank,
-            ),
-        };
-        if time < *armed && time.0 <= self.context.fleet.duration.as_nanos() {
-            *armed = time;
-            self.post(time, kind, payload);
+            Alarm::Subscriber(rank) => &mut self.instance.downlinks[rank as usize].alarm,
         }
     }
 

@@ -6,6 +6,7 @@ use bevy_ecs::component::Component;
 use firmware::headend::Headend;
 
 use super::Station;
+use crate::alarm::AlarmClock;
 use crate::datagram::Handle;
 use crate::link::Lane;
 use crate::rng::Stream;
@@ -25,8 +26,8 @@ pub struct Downlink {
     pub cohort: u16,
     /// Whether the meter's messages are recorded one by one.
     pub sampled: bool,
-    /// Alarm under way for the meter's keys.
-    pub alarm: Time,
+    /// Rings when a key of the meter ends.
+    pub alarm: AlarmClock,
 }
 
 /// One instance of the head-end.
@@ -48,8 +49,8 @@ pub struct Instance {
     pub up: bool,
     /// Links to its meters, by rank.
     pub downlinks: Vec<Downlink>,
-    /// Alarm under way for each session, by session number.
-    pub session_alarms: Vec<Time>,
+    /// Ring when a session has something to do, by session number.
+    pub session_alarms: Vec<AlarmClock>,
     /// Load since the last report.
     pub load: InstanceLoad,
     /// Events that the instance has posted.

@@ -9,6 +9,7 @@ use bevy_ecs::query::QueryData;
 use firmware::meter::Meter;
 
 use super::Attempt;
+use crate::alarm::AlarmClock;
 use crate::clock::Clock;
 use crate::datagram::Handle;
 use crate::link::Lane;
@@ -55,8 +56,8 @@ pub struct Processor {
     pub busy_until: Time,
     /// Datagrams that wait for the processor.
     pub inbox: VecDeque<Handle>,
-    /// The time of the alarm event that is under way, if any.
-    pub alarm: Time,
+    /// Rings when the firmware has something to do.
+    pub alarm: AlarmClock,
     /// Events that the meter has posted.
     pub posted: u32,
     /// Time spent working.

@@ -6,7 +6,7 @@ use firmware::Env;
 use firmware::crypto::Work;
 use firmware::meter::{Channel, Interval, Meter, MeterEvent};
 
-use super::{Attempt, MeterQueryItem};
+use super::{Attempt, MeterQueryItem, Processor};
 use crate::context::{Context, Exchange, Kind, Outgoing, is_c1222, message_record};
 use crate::datagram::{C1222_PORT, Handle, MessageType, PANA_PORT};
 use crate::event::Agenda;
@@ -143,21 +143,11 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
 
     /// The alarm rings: the firmware's deadline has come, or has moved.
     pub fn alarm(&mut self) {
-        if self.meter.processor.alarm != self.now {
-            return;
-        }
-        self.meter.processor.alarm = Time::FAR_FUTURE;
+        let due = self.meter.processor.alarm.ring(self.now);
         if !self.meter.supply.running {
             return;
         }
-        let local = self.meter.processor.clock.read(self.now);
-        if self
-            .meter
-            .firmware
-            .image
-            .poll_timeout()
-            .is_some_and(|deadline| deadline <= local)
-        {
+        if due {
             let trigger = if self.meter.firmware.image.is_open() {
                 "schedule"
             } else {
@@ -165,7 +155,7 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
             };
             self.run(trigger, |image, utc, env| image.handle_timeout(utc, env));
         } else {
-            self.rearm();
+            self.arm();
         }
     }
 
@@ -432,16 +422,18 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
         self.context.telemetry.auth.push(record);
     }
 
-    /// Makes sure that an alarm event is under way no later than the firmware's deadline.
-    ///
-    /// Alarms are lazy: a deadline that moves away costs nothing until the old alarm rings.
+    /// Takes over the firmware's deadline.
     fn rearm(&mut self) {
-        let Some(deadline) = self.meter.firmware.image.poll_timeout() else {
-            return;
-        };
-        let time = self.meter.processor.clock.when(deadline).max(self.now);
-        if time < self.meter.processor.alarm && time.0 <= self.context.fleet.duration.as_nanos() {
-            self.meter.processor.alarm = time;
+        let deadline = self.meter.firmware.image.poll_timeout();
+        let Processor { alarm, clock, .. } = &mut *self.meter.processor;
+        alarm.set(deadline, |instant| clock.when(instant));
+        self.arm();
+    }
+
+    /// Makes sure that an alarm event is under way no later than the deadline.
+    fn arm(&mut self) {
+        let end = Time(self.context.fleet.duration.as_nanos());
+        if let Some(time) = self.meter.processor.alarm.arm(self.now, end) {
             self.post(time, Kind::Alarm, 0);
         }
     }
