@@ -19,7 +19,7 @@ use crate::eap::psk::PskServer;
 use crate::meter::{Channel, Interval};
 use crate::pana::{Authentication, Authorizer, Decision, EnforcementPoint, LinkId, Paa, PaaEvent};
 use crate::pana::{PaaSession, SessionRef, TerminationCause};
-use crate::time::{Duration, Instant};
+use crate::time::{Duration, Instant, earlier};
 use crate::ukmf::{EndReason, KeyEvent, KeySummary};
 use crate::wire::{Error, Writer};
 use crate::{Env, Reject, c1222};
@@ -179,7 +179,7 @@ impl Headend {
             Alarm::Session(slot) => {
                 let protocol = self.paa.as_ref()?.poll_timeout(self.session_at(slot)?);
                 let fallback = self.slots.get(slot as usize)?.fallback;
-                [protocol, fallback].into_iter().flatten().min()
+                earlier(protocol, fallback)
             }
             Alarm::Subscriber(rank) => self.subscribers.get(rank).keys.poll_timeout(),
         }

@@ -4,7 +4,7 @@ use crate::eap::Peer;
 use crate::eap::psk::PskPeer;
 use crate::meter::config::{Config, Reauthentication};
 use crate::pana::{self, CloseCause, Pac, PacEvent, PacState};
-use crate::time::{Duration, Instant};
+use crate::time::{Duration, Instant, earlier};
 use crate::{Env, eap};
 
 /// What network access tells the rest of the meter.
@@ -119,15 +119,8 @@ impl Access {
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        [
-            self.pac.poll_timeout(),
-            self.restart_at,
-            self.reauthenticate_at,
-            self.ping_at,
-        ]
-        .into_iter()
-        .flatten()
-        .min()
+        let session = earlier(self.pac.poll_timeout(), self.restart_at);
+        earlier(session, earlier(self.reauthenticate_at, self.ping_at))
     }
 
     /// The next event; schedules what follows from it.

@@ -10,7 +10,7 @@ use super::reporter::{self, Reporter};
 use crate::c1222::aptitle::Title;
 use crate::eap::psk::PskPeer;
 use crate::pana::CloseCause;
-use crate::time::Instant;
+use crate::time::{Instant, earlier};
 use crate::ukmf::{EndReason, KeyEvent, KeyStore, KeySummary, Role};
 use crate::{Env, Reject};
 
@@ -164,14 +164,8 @@ impl Meter {
 
     /// When [`Meter::handle_timeout`] is due next.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        [
-            self.access.poll_timeout(),
-            self.keys.poll_timeout(),
-            self.reporter.poll_timeout(),
-        ]
-        .into_iter()
-        .flatten()
-        .min()
+        let traffic = earlier(self.keys.poll_timeout(), self.reporter.poll_timeout());
+        earlier(self.access.poll_timeout(), traffic)
     }
 
     /// The oldest event.

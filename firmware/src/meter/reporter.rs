@@ -178,17 +178,14 @@ impl Reporter {
                     answer(&Request::parse(service?)?, &mut writer)?;
                 }
                 let services = writer.written();
-                self.response.resize(MESSAGE_MAX, 0);
-                let built = self.node.respond(
-                    &reply_to,
-                    keys,
-                    utc,
-                    &mut self.response,
-                    |writer| writer.put(services),
-                    env,
-                );
+                let mut message = [0; MESSAGE_MAX];
+                let put = |writer: &mut Writer<'_>| writer.put(services);
+                let built = self
+                    .node
+                    .respond(&reply_to, keys, utc, &mut message, put, env);
                 // Without a key for the response there is none; the requester asks again.
-                self.response.truncate(built.map_or(0, |sent| sent.len));
+                let len = built.map_or(0, |sent| sent.len);
+                store(&mut self.response, &message[..len]);
             }
         }
         self.proceed(config, keys, utc, env);
@@ -246,17 +243,17 @@ impl Reporter {
         utc: u32,
         env: &mut Env<'_>,
     ) {
-        self.request.resize(MESSAGE_MAX, 0);
+        let mut message = [0; MESSAGE_MAX];
         let built = match purpose {
-            Purpose::Registration => self.build_registration(config, keys, utc, env),
-            Purpose::Report(_) => self.build_report(config, keys, utc, env),
+            Purpose::Registration => self.build_registration(config, keys, utc, &mut message, env),
+            Purpose::Report(_) => self.build_report(config, keys, utc, &mut message, env),
         };
         let Some((purpose, sent)) = built else {
             // No key: the next authentication calls again.
             self.request.clear();
             return;
         };
-        self.request.truncate(sent.len);
+        store(&mut self.request, &message[..sent.len]);
         self.request_attempt = attempt;
         self.outstanding = Some(Outstanding {
             purpose,
@@ -271,6 +268,7 @@ impl Reporter {
         config: &Config,
         keys: &mut KeyStore,
         utc: u32,
+        out: &mut [u8],
         env: &mut Env<'_>,
     ) -> Option<(Purpose, Sent)> {
         let title = *self.node.local();
@@ -292,7 +290,7 @@ impl Reporter {
         let write = |writer: &mut Writer<'_>| put_service(writer, |writer| register.emit(writer));
         let sent = self
             .node
-            .request(&options, keys, utc, &mut self.request, write, env)
+            .request(&options, keys, utc, out, write, env)
             .ok()?;
         Some((Purpose::Registration, sent))
     }
@@ -302,6 +300,7 @@ impl Reporter {
         config: &Config,
         keys: &mut KeyStore,
         utc: u32,
+        out: &mut [u8],
         env: &mut Env<'_>,
     ) -> Option<(Purpose, Sent)> {
         let mut values = [interval::Interval::default(); INTERVALS_PER_REPORT];
@@ -327,10 +326,16 @@ impl Reporter {
         let write = |writer: &mut Writer<'_>| interval::put_push(writer, 0, end, intervals);
         let sent = self
             .node
-            .request(&options, keys, utc, &mut self.request, write, env)
+            .request(&options, keys, utc, out, write, env)
             .ok()?;
         Some((Purpose::Report(end_utc_s), sent))
     }
+}
+
+/// Keeps a message without the room in which it was built.
+fn store(buffer: &mut Vec<u8>, message: &[u8]) {
+    buffer.clear();
+    buffer.extend_from_slice(message);
 }
 
 fn options(mode: Mode, qualifier: Option<Qualifier>) -> Options {

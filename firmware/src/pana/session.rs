@@ -4,6 +4,7 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 use crate::crypto::MacKey;
+use crate::time::earlier;
 use crate::{Env, Instant};
 
 use super::avp::Code;
@@ -105,10 +106,7 @@ pub(super) struct Deadlines {
 impl Deadlines {
     /// The earlier of the two, and of `other`.
     pub(super) fn earliest(&self, other: Option<Instant>) -> Option<Instant> {
-        [self.authentication, self.expiry, other]
-            .into_iter()
-            .flatten()
-            .min()
+        earlier(earlier(self.authentication, self.expiry), other)
     }
 
     /// Why the session has to end at `now`, if it has to.

@@ -312,13 +312,16 @@ impl<A: Agenda, X: Exchange> InstanceHost<'_, '_, A, X> {
         octets: &[u8],
         sent: Time,
     ) -> Option<MessageRecord> {
-        let kind = MessageType::classify(port, octets);
-        let application = matches!(kind, MessageType::C1222Request | MessageType::C1222Response);
-        if !application {
+        if self.context.fleet.message_sample_ppb == 0 || !is_c1222(port) {
             return None;
         }
         let rank = self.rank_of(SocketAddr::V4(source))?;
-        self.instance.downlinks[rank as usize].sampled.then(|| {
+        if !self.instance.downlinks[rank as usize].sampled {
+            return None;
+        }
+        let kind = MessageType::classify(port, octets);
+        let application = matches!(kind, MessageType::C1222Request | MessageType::C1222Response);
+        application.then(|| {
             let meter = self.context.fleet.meter_at(self.instance.index, rank);
             message_record(
                 meter,

@@ -46,9 +46,12 @@ impl Lane {
         let jitter = profile.jitter.duration(&mut self.stream);
 
         let backlog = self.idle_at.saturating_since(now);
-        let waiting = u128::from(backlog.as_nanos()) * u128::from(profile.rate_bps) / 8_000_000_000;
-        if waiting + octets as u128 > u128::from(profile.queue_octets) && !backlog.is_zero() {
-            return Transit::QueueFull;
+        if !backlog.is_zero() {
+            let waiting =
+                u128::from(backlog.as_nanos()) * u128::from(profile.rate_bps) / 8_000_000_000;
+            if waiting + octets as u128 > u128::from(profile.queue_octets) {
+                return Transit::QueueFull;
+            }
         }
         self.idle_at = self.idle_at.max(now) + serialisation(octets, profile.rate_bps);
         if lost {
@@ -61,7 +64,8 @@ impl Lane {
 
 /// The time that `octets` take at `rate_bps` bits per second.
 fn serialisation(octets: usize, rate_bps: u64) -> Duration {
-    Duration::from_nanos((octets as u128 * 8_000_000_000 / u128::from(rate_bps)) as u64)
+    // Frames are far shorter than the 2 GB that fit 64 bits.
+    Duration::from_nanos((octets as u64).saturating_mul(8_000_000_000) / rate_bps)
 }
 
 #[cfg(test)]

@@ -134,8 +134,7 @@ impl Recorder {
         bin_ends: bool,
     ) -> Result<(), Error> {
         for domain in domains.iter_mut() {
-            let telemetry = std::mem::take(domain.world_mut().telemetry_mut());
-            self.take(telemetry);
+            self.take(domain.world_mut().telemetry_mut());
         }
         self.write_records()?;
         let bin = now.saturating_since(self.bin_start);
@@ -154,8 +153,7 @@ impl Recorder {
     pub fn finish(mut self, domains: &mut [&mut FleetDomain], now: Time) -> Result<Counts, Error> {
         for domain in domains.iter_mut() {
             domain.world_mut().record_live_keys(now);
-            let telemetry = std::mem::take(domain.world_mut().telemetry_mut());
-            self.take(telemetry);
+            self.take(domain.world_mut().telemetry_mut());
         }
         self.write_records()?;
         self.write_missing_reads()?;
@@ -181,13 +179,14 @@ impl Recorder {
         Ok(self.counts)
     }
 
-    fn take(&mut self, telemetry: Telemetry) {
+    /// Empties `telemetry`, which keeps its capacity.
+    fn take(&mut self, telemetry: &mut Telemetry) {
         let buffers = &mut self.buffers;
-        buffers.auth.extend(telemetry.auth);
-        buffers.keys.extend(telemetry.keys);
-        buffers.messages.extend(telemetry.messages);
-        buffers.reads.extend(telemetry.reads);
-        for (node, count) in telemetry.rejects {
+        buffers.auth.append(&mut telemetry.auth);
+        buffers.keys.append(&mut telemetry.keys);
+        buffers.messages.append(&mut telemetry.messages);
+        buffers.reads.append(&mut telemetry.reads);
+        for (node, count) in std::mem::take(&mut telemetry.rejects) {
             *buffers.rejects.entry(node).or_default() += count;
         }
         if buffers.traffic.len() < telemetry.traffic.len() {
@@ -195,23 +194,24 @@ impl Recorder {
                 .traffic
                 .resize(telemetry.traffic.len(), TrafficCount::default());
         }
-        for (sum, count) in buffers.traffic.iter_mut().zip(&telemetry.traffic) {
-            sum.add(count);
+        for (sum, count) in buffers.traffic.iter_mut().zip(&mut telemetry.traffic) {
+            sum.add(&std::mem::take(count));
         }
-        for (sum, seen) in self.counts.taps.iter_mut().zip(&telemetry.taps) {
-            sum.0 += seen.0;
-            sum.1 += seen.1;
+        for (sum, seen) in self.counts.taps.iter_mut().zip(&mut telemetry.taps) {
+            let (frames, octets) = std::mem::take(seen);
+            sum.0 += frames;
+            sum.1 += octets;
         }
-        self.counts.datagrams += telemetry.datagrams;
-        for (time, meter, milestone) in telemetry.milestones {
+        self.counts.datagrams += std::mem::take(&mut telemetry.datagrams);
+        for (time, meter, milestone) in telemetry.milestones.drain(..) {
             let totals = &mut self.totals[meter as usize];
             match milestone {
                 Milestone::Powered => totals.powered = Some(time),
                 Milestone::Joined => totals.joined = Some(time),
             }
         }
-        for read in &telemetry.due {
-            self.totals[read.meter as usize].fall_due(read);
+        for read in telemetry.due.drain(..) {
+            self.totals[read.meter as usize].fall_due(&read);
         }
     }
 
