@@ -5,14 +5,18 @@
 //! lane (finite queue), occupies it for its length over the rate, then travels for a random
 //! latency, unless it is lost.
 
+pub mod cellular;
 pub mod csma;
 pub mod g3plc;
 pub mod ieee802154;
 mod lane;
+pub mod outage;
 mod profile;
 pub mod rach;
 pub mod sixlowpan;
 pub mod sun_fsk;
+pub mod topology;
+pub mod wifi;
 
 pub use lane::{Lane, Transit};
 pub use profile::{Direction, LaneProfile, LinkProfile, Medium};

@@ -9,12 +9,18 @@ pub enum Medium {
     Ethernet,
     /// A wide-area access of which only the IP layer is modelled.
     Wan,
+    /// IEEE 802.11 to a home router: QoS data frames around LLC and IPv4.
+    Wifi,
+    /// A mobile operator: IPv4 as the operator counts it.
+    Cellular,
 }
 
 /// Octets of an IPv4 header without options (RFC 791) and of a UDP header (RFC 768).
 const IPV4_UDP_OCTETS: usize = 20 + 8;
 /// Octets of an Ethernet II header and frame check sequence (IEEE 802.3 §3.1).
 const ETHERNET_OCTETS: usize = 14 + 4;
+/// Octets of a QoS data frame with CCMP (IEEE 802.11-2020 §9.2, §12.5.3) and of an LLC/SNAP header.
+const WIFI_OCTETS: usize = 26 + 16 + 4 + 8;
 /// The shortest Ethernet frame; shorter payloads are padded (IEEE 802.3 §4.4.2).
 const ETHERNET_FRAME_MIN: usize = 64;
 
@@ -23,7 +29,8 @@ impl Medium {
     pub const fn frame_octets(self, payload: usize) -> usize {
         let packet = payload + IPV4_UDP_OCTETS;
         match self {
-            Self::Wan => packet,
+            Self::Wan | Self::Cellular => packet,
+            Self::Wifi => packet + WIFI_OCTETS,
             Self::Ethernet => {
                 let frame = packet + ETHERNET_OCTETS;
                 if frame < ETHERNET_FRAME_MIN {
@@ -40,6 +47,8 @@ impl Medium {
         match self {
             Self::Ethernet => "ethernet",
             Self::Wan => "wan",
+            Self::Wifi => "wifi",
+            Self::Cellular => "cellular",
         }
     }
 }
@@ -114,5 +123,7 @@ mod tests {
             "62 octets are padded to 64"
         );
         assert_eq!(Medium::Ethernet.frame_octets(100), 146);
+        assert_eq!(Medium::Wifi.frame_octets(100), 182);
+        assert_eq!(Medium::Cellular.frame_octets(100), 128);
     }
 }
