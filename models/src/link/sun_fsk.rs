@@ -1,5 +1,6 @@
 //! IEEE 802.15.4 SUN FSK at 902-928 MHz, the physical layer of Wi-SUN field area networks.
 
+use super::csma;
 use crate::time::Duration;
 
 /// The longest PSDU in octets: an IPv6 packet of 1,280 octets needs no fragmentation.
@@ -56,6 +57,22 @@ impl Mode {
     /// Time on the channel of a frame that is acknowledged.
     pub fn exchange_time(self, octets: usize) -> Duration {
         self.airtime(octets) + TURNAROUND + self.ack_airtime()
+    }
+    /// The medium access: assessment over 8 symbols, unit backoff of assessment and turnaround.
+    pub fn csma(self) -> csma::Parameters {
+        let cca = Duration::from_nanos(8_000_000_000 / self.rate_bps());
+        csma::Parameters {
+            unit_backoff: cca + TURNAROUND,
+            backoff_exponent_min: 3,
+            backoff_exponent_max: 5,
+            backoffs_max: 4,
+            frame_retries_max: super::ieee802154::FRAME_RETRIES_MAX,
+            cca,
+            turnaround: TURNAROUND,
+            ack_airtime: Some(self.ack_airtime()),
+            ack_wait: TURNAROUND + self.ack_airtime(),
+            interframe_space: TURNAROUND,
+        }
     }
 }
 
