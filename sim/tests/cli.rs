@@ -310,6 +310,34 @@ fn a_run_ends_with_a_summary_and_names_its_folder() {
 }
 
 #[test]
+fn a_report_is_a_page_a_table_or_latex() {
+    let (out, arguments) = small_run("report");
+    assert_eq!(meterstorm(&with(&arguments, &[])).status.code(), Some(0));
+    let folder = out.to_str().expect("UTF-8");
+    let report = |more: &[&str]| {
+        let output = meterstorm(&[&["report", folder], more].concat());
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        stdout(&output)
+    };
+    let path = report(&[]);
+    assert_eq!(Path::new(path.trim_end()), out.join("report.html"));
+    let page = fs::read_to_string(path.trim_end()).expect("the page");
+    assert!(page.starts_with("<!DOCTYPE html>") && page.contains("10 of 10 meters"));
+    assert!(page.contains("The expectation holds"));
+    let csv = report(&["--csv", "meters"]);
+    assert_eq!(csv.lines().count(), 11);
+    assert!(csv.starts_with("meter,cohort,"));
+    assert!(report(&["--latex"]).contains("meters.count & 10 & "));
+
+    let wrong = meterstorm(&["report", folder, "--csv", "metres"]);
+    assert_eq!(wrong.status.code(), Some(2));
+    assert!(stderr(&wrong).contains("there are meters, auth"));
+    let nowhere = meterstorm(&["report", "no/such/folder"]);
+    assert_eq!(nowhere.status.code(), Some(2));
+    assert!(stderr(&nowhere).contains("manifest.json"));
+}
+
+#[test]
 fn a_quiet_run_says_nothing_and_json_is_json() {
     let (_, arguments) = small_run("run_quiet");
     let output = meterstorm(&with(&arguments, &["--quiet"]));

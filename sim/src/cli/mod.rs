@@ -14,6 +14,7 @@ mod args;
 mod check;
 mod new;
 pub mod progress;
+mod report;
 mod run;
 
 use std::ffi::OsString;
@@ -101,6 +102,7 @@ enum Command {
         path: Option<String>,
     },
     New(new::NewArgs),
+    Report(report::ReportArgs),
     Run(RunArgs),
     Verify(VerifyArgs),
 }
@@ -166,6 +168,7 @@ fn dispatch(command: Command, out: &mut dyn Write) -> Result<Exit, Failure> {
             out.write_all(text.as_bytes())?;
         }
         Command::New(args) => args.run(out)?,
+        Command::Report(args) => return args.run(out),
         Command::Run(args) => return args.run(out),
         Command::Verify(args) => return args.run(out),
     }

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::{Report, VERSION};
+use super::{Report, VERSION, timeline};
+use crate::scenario::units::Quantity;
 use crate::scenario::{Loaded, Scenario};
 
 /// What every results folder contains.
@@ -126,6 +127,15 @@ pub(super) fn write_manifest(report: &Report, loaded: &Loaded) -> Result<(), Fol
         .iter()
         .map(|file| file.display().to_string())
         .collect();
+    let steps = loaded.scenario.timeline.iter();
+    let timeline: Vec<_> = steps
+        .map(|step| {
+            json!({
+                "at_s": step.at.as_nanos() as f64 / 1e9,
+                "action": timeline::words(&step.action),
+            })
+        })
+        .collect();
     let manifest = json!({
         "program": "meterstorm",
         "version": VERSION,
@@ -135,7 +145,12 @@ pub(super) fn write_manifest(report: &Report, loaded: &Loaded) -> Result<(), Fol
         "scenario_digest": scenario_digest(&loaded.scenario),
         "files": files,
         "overrides": loaded.overrides,
+        "name": loaded.scenario.name,
+        "description": loaded.scenario.description,
         "seed": loaded.scenario.seed,
+        "start": loaded.scenario.start.to_text(),
+        "duration_s": loaded.scenario.duration.as_nanos() as f64 / 1e9,
+        "timeline": timeline,
         "digest": report.digest.to_string(),
         "events": report.events,
         "windows": report.windows,

@@ -4,6 +4,7 @@ mod adapter;
 mod build;
 mod folder;
 mod report;
+mod timeline;
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;

@@ -1,0 +1,87 @@
+//! What a scenario's timeline does, in the words of a report.
+
+use firmware::Duration;
+
+use crate::scenario::schema::Action;
+use crate::scenario::units::Quantity;
+
+/// An action in a few words.
+pub(super) fn words(action: &Action) -> String {
+    match action {
+        Action::PowerOff {
+            cohort,
+            fraction,
+            over,
+        } => format!(
+            "power off for {} of {cohort}{}",
+            fraction.to_text(),
+            window("over", *over)
+        ),
+        Action::PowerOn { cohort, within } => {
+            format!("power on for {cohort}{}", window("within", *within))
+        }
+        Action::HeadendDown {
+            instance,
+            duration,
+            lose_sessions,
+        } => format!(
+            "head-end instance {instance} down for {}{}",
+            duration.to_text(),
+            if *lose_sessions {
+                ", sessions lost"
+            } else {
+                ""
+            }
+        ),
+        Action::LinkLoss {
+            medium,
+            loss,
+            duration,
+        } => format!(
+            "loss of {} on {medium} for {}",
+            loss.to_text(),
+            duration.to_text()
+        ),
+        Action::Reauthenticate {
+            cohort,
+            fraction,
+            within,
+        } => format!(
+            "re-authentication of {} of {cohort}{}",
+            fraction.to_text(),
+            window("within", *within)
+        ),
+    }
+}
+
+fn window(preposition: &str, width: Duration) -> String {
+    if width == Duration::ZERO {
+        String::new()
+    } else {
+        format!(" {preposition} {}", width.to_text())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::units::Ratio;
+
+    #[test]
+    fn windows_are_named_only_if_there_are_any() {
+        let cohort = || "homes".to_owned();
+        let off = |over| Action::PowerOff {
+            cohort: cohort(),
+            fraction: Ratio::ONE,
+            over,
+        };
+        assert_eq!(words(&off(Duration::ZERO)), "power off for 100% of homes");
+        let within = Duration::from_secs(10);
+        assert_eq!(words(&off(within)), "power off for 100% of homes over 10s");
+        let on = Action::PowerOn {
+            cohort: cohort(),
+            within,
+        };
+        assert_eq!(words(&on), "power on for homes within 10s");
+    }
+}
