@@ -52,7 +52,7 @@ impl Hop {
         }
     }
 
-    /// Sends a UDP payload of `payload` octets over a channel that delivers `delivery` of the frames.
+    /// Sends a UDP payload of `payload` octets; the channel delivers `delivery` of the frames.
     pub fn serve(
         &self,
         payload: usize,

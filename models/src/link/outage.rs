@@ -70,7 +70,8 @@ impl Grid {
     /// The consumers that an outage leaves without power, in order of time.
     ///
     /// A transformer returns as a whole; a consumer whose battery lasts until then notices
-    /// nothing. The draws of a consumer depend on `seed`, its entity and the outage's `number` only.
+    /// nothing. The draws of a consumer depend on `seed`, its entity and the `number` of the outage
+    /// only.
     pub fn interruptions(&self, outage: &Outage, seed: u64, number: u32) -> Vec<Interruption> {
         let affected = |transformer: u32| match outage.extent {
             Extent::Substation => true,

@@ -19,7 +19,7 @@ pub enum Medium {
 const IPV4_UDP_OCTETS: usize = 20 + 8;
 /// Octets of an Ethernet II header and frame check sequence (IEEE 802.3 §3.1).
 const ETHERNET_OCTETS: usize = 14 + 4;
-/// Octets of a QoS data frame with CCMP (IEEE 802.11-2020 §9.2, §12.5.3) and of an LLC/SNAP header.
+/// Octets of a QoS data frame with CCMP (IEEE 802.11-2020 §9.2, §12.5.3) and of LLC/SNAP.
 const WIFI_OCTETS: usize = 26 + 16 + 4 + 8;
 /// The shortest Ethernet frame; shorter payloads are padded (IEEE 802.3 §4.4.2).
 const ETHERNET_FRAME_MIN: usize = 64;

@@ -1,6 +1,10 @@
-use super::super::csma::Capture;
-use super::super::topology::{Edge, Place};
+//! Segments: forwarding, queues, parents, power, and agreement with the frame level.
+
+use super::super::csma::{Capture, Cell, Traffic};
+use super::super::ieee802154::bit_error_rate;
+use super::super::topology::{Edge, Place, Propagation, StreetGrid};
 use super::*;
+use crate::dist::exponential;
 use crate::rng::Purpose;
 
 /// Stations in a line, 100 m apart, each hearing the next one.
@@ -250,7 +254,7 @@ fn a_strangers_traffic_does_not_change_the_luck_of_others() {
 
 #[test]
 fn a_busy_domain_delays_and_loses() {
-    let capture = Capture::BySinr(super::super::ieee802154::bit_error_rate);
+    let capture = Capture::BySinr(bit_error_rate);
     let plan = plan(Phy::OQpsk, Phy::OQpsk.contention(capture));
     let star = Topology {
         places: vec![Place::default(); 41],
@@ -296,7 +300,7 @@ fn a_busy_domain_delays_and_loses() {
 
 #[test]
 fn links_that_vary_make_stations_change_their_parents_and_keep_delivering() {
-    let grid = super::super::topology::StreetGrid {
+    let grid = StreetGrid {
         meters: 150,
         lot_m: 20.0,
         block_m: 120.0,
@@ -304,7 +308,7 @@ fn links_that_vary_make_stations_change_their_parents_and_keep_delivering() {
     };
     let mut stream = Stream::new(5, 1, Purpose::Topology);
     let places = grid.places(&mut stream);
-    let topology = super::super::topology::Propagation::SUBURB_2_4_GHZ.connect(places, &mut stream);
+    let topology = Propagation::SUBURB_2_4_GHZ.connect(places, &mut stream);
     let plan = SegmentPlan {
         channel: ChannelModel::varying(),
         ..(*plan(Phy::OQpsk, Table::none())).clone()
@@ -330,4 +334,72 @@ fn links_that_vary_make_stations_change_their_parents_and_keep_delivering() {
     assert!(delivered > 28_500, "{delivered}");
     assert!(counts.parent_switches > 100, "{counts:?}");
     assert_eq!(trajectory(), (outcomes, counts), "the same again");
+}
+
+/// Share delivered and mean delay in milliseconds of both levels at a mean interval per node.
+fn both_levels(interval_ms: u64) -> [(f64, f64); 2] {
+    const NODES: u32 = 50;
+    let interval = Duration::from_millis(interval_ms);
+    let capture = Capture::BySinr(bit_error_rate);
+    let mut stream = Stream::new(8, 1, Purpose::Contention);
+    let cell = Cell {
+        parameters: Phy::OQpsk.csma(),
+        nodes: NODES as usize,
+        airtime: Phy::OQpsk.airtime(107),
+        bits: 8 * 113,
+        capture,
+        traffic: Traffic::Poisson(interval),
+    };
+    let counts = cell.run(40_000, &mut stream);
+    let delay_ms = counts.delay_nanos as f64 / counts.delivered as f64 / 1e6;
+    let frames = (counts.delivery_ratio(), delay_ms);
+
+    let star = Topology {
+        places: vec![Place::default(); NODES as usize + 1],
+        edges: (1..=NODES)
+            .map(|b| Edge {
+                a: 0,
+                b,
+                delivery: 1.0,
+            })
+            .collect(),
+    };
+    let plan = SegmentPlan {
+        queue_datagrams: 1_000,
+        ..(*plan(Phy::OQpsk, Phy::OQpsk.contention(capture))).clone()
+    };
+    let mut segment = Segment::new(Arc::new(plan), &star, &mut stream);
+    let (mut now, mut sent, mut delivered, mut delay) = (Time::ZERO, Vec::new(), 0_u32, 0);
+    for token in 0..40_000 {
+        let gap = exponential(&mut stream) * interval.as_nanos() as f64;
+        now = now + Duration::from_nanos(gap as u64 / u64::from(NODES));
+        let mut outcomes = run(&mut segment, now);
+        let from = 1 + stream.below(u64::from(NODES)) as u32;
+        sent.push(now);
+        segment.send(now, packet(from, 0, token));
+        outcomes.extend(run(&mut segment, now));
+        for outcome in outcomes.iter().filter(|outcome| outcome.result.is_ok()) {
+            delivered += 1;
+            delay += outcome
+                .at
+                .saturating_since(sent[outcome.packet.token as usize])
+                .as_nanos();
+        }
+    }
+    // A message ends with its acknowledgement and the space after it, a frame with its last bit.
+    let delay_ms = delay as f64 / f64::from(delivered) / 1e6 - 1.184;
+    [frames, (f64::from(delivered) / 40_000.0, delay_ms)]
+}
+
+#[test]
+fn messages_fare_like_frames_in_one_collision_domain() {
+    for interval_ms in [5_000, 2_000, 1_000, 700] {
+        let [frames, messages] = both_levels(interval_ms);
+        let close =
+            (frames.0 - messages.0).abs() < 0.01 && (messages.1 / frames.1 - 1.0).abs() < 0.10;
+        assert!(
+            close,
+            "{interval_ms} ms: frames {frames:?}, messages {messages:?}"
+        );
+    }
 }

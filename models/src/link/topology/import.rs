@@ -13,7 +13,8 @@
 use core::fmt;
 use std::collections::BTreeMap;
 
-use super::Place;
+use super::{Place, Propagation, RoutingTree, Topology};
+use crate::rng::Stream;
 
 /// A meter of an imported list.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,6 +27,8 @@ pub struct ImportedMeter {
     pub parent: Option<u32>,
     /// The transformer that feeds it, empty if the list does not say.
     pub transformer: String,
+    /// Line of the list, from 1.
+    pub line: usize,
 }
 
 /// What is wrong with a list, and where.
@@ -88,6 +91,58 @@ pub fn import(text: &str) -> Result<Vec<ImportedMeter>, Vec<ImportError>> {
     }
 }
 
+/// Finds out who hears whom in an imported list, and the tree with the parents that it gives.
+///
+/// Reports every meter that does not hear its given parent or has no way to the root.
+pub fn connect(
+    meters: &[ImportedMeter],
+    propagation: &Propagation,
+    stream: &mut Stream,
+) -> Result<(Topology, RoutingTree), Vec<ImportError>> {
+    let root = core::iter::once(Place::default());
+    let places = root.chain(meters.iter().map(|meter| meter.place)).collect();
+    let topology = propagation.connect(places, stream);
+    let mut tree = RoutingTree::new(&topology);
+    let mut errors = Vec::new();
+    for (station, meter) in (1..).zip(meters) {
+        let Some(parent) = meter.parent else {
+            continue;
+        };
+        if tree.edge(station, parent).is_none() {
+            let metres = meter.place.distance_m(topology.places[parent as usize]);
+            errors.push(ImportError {
+                line: meter.line,
+                field: 0,
+                message: format!(
+                    "`{}` does not hear its parent, {metres:.0} m away",
+                    meter.name
+                ),
+                hint: "leave the parent empty to let the routing choose".into(),
+            });
+        }
+    }
+    if errors.is_empty() {
+        let parents: Vec<_> = core::iter::once(None)
+            .chain(meters.iter().map(|meter| meter.parent))
+            .collect();
+        let imposed = tree.impose(&parents);
+        for station in imposed.err().into_iter().chain(tree.isolated()) {
+            let meter = &meters[station as usize - 1];
+            errors.push(ImportError {
+                line: meter.line,
+                field: 0,
+                message: format!("`{}` is isolated: no way leads to the root", meter.name),
+                hint: "move it, add a meter between or give it another link".into(),
+            });
+        }
+    }
+    if errors.is_empty() {
+        Ok((topology, tree))
+    } else {
+        Err(errors)
+    }
+}
+
 /// Columns by name, in the order of `Importer::columns`.
 const COLUMNS: [&str; 5] = ["meter", "x_m", "y_m", "parent", "transformer"];
 const REQUIRED: usize = 3;
@@ -97,8 +152,8 @@ struct Importer {
     /// Where each of [`COLUMNS`] stands.
     columns: [Option<usize>; COLUMNS.len()],
     meters: Vec<ImportedMeter>,
-    /// Line and parent by name of each meter.
-    origins: Vec<(usize, String)>,
+    /// The parent of each meter by name.
+    parents: Vec<String>,
     /// Station by name.
     stations: BTreeMap<String, u32>,
     errors: Vec<ImportError>,
@@ -177,7 +232,7 @@ impl Importer {
                 "names are unique",
             );
         }
-        self.origins.push((line, parent));
+        self.parents.push(parent);
         let place = Place {
             x_m: place[0],
             y_m: place[1],
@@ -187,6 +242,7 @@ impl Importer {
             place,
             parent: None,
             transformer,
+            line,
         });
     }
 
@@ -202,7 +258,7 @@ impl Importer {
         }
         let field = self.columns[3].unwrap_or(0);
         for index in 0..self.meters.len() {
-            let (line, parent) = self.origins[index].clone();
+            let (line, parent) = (self.meters[index].line, self.parents[index].clone());
             self.meters[index].parent = match parent.as_str() {
                 "" => None,
                 "root" => Some(0),
@@ -248,7 +304,7 @@ impl Importer {
                 }
             }
             let message = format!("parents form a cycle: {}", names.join(" -> "));
-            let line = self.origins[first as usize - 1].0;
+            let line = self.meters[first as usize - 1].line;
             self.error(line, field, message, "one of them must lead to the root");
         }
     }
@@ -279,8 +335,10 @@ fn split(line: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
+
+    use super::*;
+    use crate::rng::Purpose;
 
     fn messages(text: &str) -> Vec<String> {
         import(text)
@@ -348,6 +406,48 @@ mod tests {
         assert_eq!(
             messages("meter,x_m,y_m\n\n"),
             ["line 1: no meter in the list (a line per meter below the header)"]
+        );
+    }
+
+    fn connected(list: &str) -> Result<RoutingTree, Vec<String>> {
+        let quiet = Propagation {
+            shadowing_db: 0.0,
+            ..Propagation::SUBURB_2_4_GHZ
+        };
+        let mut stream = Stream::new(1, 1, Purpose::Topology);
+        match connect(&import(list).expect("a good list"), &quiet, &mut stream) {
+            Ok((_, tree)) => Ok(tree),
+            Err(errors) => Err(errors.iter().map(ToString::to_string).collect()),
+        }
+    }
+
+    #[test]
+    fn a_connected_list_keeps_the_parents_that_it_gives() {
+        let tree = connected("meter,x_m,y_m,parent\na,30,0,\nb,40,0,a\nc,60,0,\n");
+        let tree = tree.expect("all within 60 m");
+        let parents: Vec<_> = (1..4)
+            .map(|s| tree.parent(s).map(|(parent, _)| parent))
+            .collect();
+        assert_eq!(parents, [Some(0), Some(1), Some(0)]);
+    }
+
+    #[test]
+    fn meters_out_of_reach_are_reported_with_their_lines() {
+        let far = connected("meter,x_m,y_m,parent\na,30,0,\nb,9000,0,a\nc,9000,9,\n");
+        assert_eq!(
+            far.expect_err("b is far"),
+            [
+                "line 3: `b` does not hear its parent, 8970 m away \
+              (leave the parent empty to let the routing choose)"
+            ]
+        );
+        let isolated = connected("meter,x_m,y_m\na,30,0\nb,9000,0\n");
+        assert_eq!(
+            isolated.expect_err("b is far"),
+            [
+                "line 3: `b` is isolated: no way leads to the root \
+              (move it, add a meter between or give it another link)"
+            ]
         );
     }
 

@@ -9,7 +9,7 @@ mod radio;
 mod tree;
 
 pub use generate::{Clusters, Feeders, StreetGrid};
-pub use import::{ImportError, ImportedMeter, import};
+pub use import::{ImportError, ImportedMeter, connect, import};
 pub use radio::Propagation;
 pub use tree::{ETX_UNIT, RoutingTree, Switch};
 
