@@ -2,7 +2,9 @@
 
 use super::contention::Contention;
 use super::draws::Draws;
+use super::g3plc::ToneMode;
 use super::phy::Phy;
+use super::sixlowpan::FrameProfile;
 use crate::time::Duration;
 
 /// Why a datagram did not get over a hop.
@@ -39,16 +41,30 @@ pub struct Service {
 pub struct Hop {
     /// Physical layer.
     pub phy: Phy,
+    /// Headers and fragmentation.
+    pub frames: FrameProfile,
     /// Retries of a frame.
     pub frame_retries_max: u8,
 }
 
 impl Hop {
-    /// A sender with the default retries of its physical layer.
+    /// A sender with the default frames and retries of its physical layer.
     pub const fn new(phy: Phy) -> Self {
         Self {
             phy,
+            frames: phy.frames(),
             frame_retries_max: phy.frame_retries_max(),
+        }
+    }
+
+    /// The same sender in another tone mode; nothing changes unless it is on a power line.
+    pub const fn with_tone(self, tone: ToneMode) -> Self {
+        match self.phy {
+            Phy::G3Plc(band, _) => Self {
+                frame_retries_max: self.frame_retries_max,
+                ..Self::new(Phy::G3Plc(band, tone))
+            },
+            Phy::OQpsk | Phy::SunFsk(_) => self,
         }
     }
 
@@ -64,7 +80,7 @@ impl Hop {
         let ack = parameters.ack_airtime.unwrap_or(Duration::ZERO);
         let acknowledged = parameters.turnaround + ack;
         let success = delivery * (1.0 - contention.collision);
-        let frames = self.phy.frames().frames(payload);
+        let frames = self.frames.frames(payload);
         let mut service = Service {
             duration: Duration::ZERO,
             airtime: Duration::ZERO,

@@ -99,6 +99,8 @@ pub struct Segment {
     seed: u64,
     tree: RoutingTree,
     channels: Vec<Channel>,
+    /// The sender for each edge where they differ, else empty.
+    hops: Vec<Hop>,
     stations: Vec<Station>,
     domain_of: Vec<u32>,
     domains: Vec<CollisionDomain>,
@@ -120,6 +122,7 @@ impl Segment {
                 Channel::new(&plan.channel, edge.delivery, Draws::numbered(!seed, number))
             })
             .collect();
+        let hops = topology.tones.iter().map(|&tone| plan.hop.with_tone(tone));
         let station = Station {
             queue: VecDeque::new(),
             serving: None,
@@ -135,6 +138,7 @@ impl Segment {
             seed,
             tree: RoutingTree::new(topology),
             channels,
+            hops: hops.collect(),
             stations: vec![station; topology.places.len()],
             domain_of,
             domains: vec![CollisionDomain::new(plan.hop.phy.memory()); domains],
@@ -279,10 +283,8 @@ impl Segment {
         let domain = &mut self.domains[self.domain_of[to as usize] as usize];
         let contention = self.plan.contention.at(domain.utilisation(now));
         let payload = packet.payload as usize;
-        let service = self
-            .plan
-            .hop
-            .serve(payload, delivery, &contention, &mut draws);
+        let hop = self.hops.get(edge as usize).unwrap_or(&self.plan.hop);
+        let service = hop.serve(payload, delivery, &contention, &mut draws);
         domain.occupy(now, service.airtime, u64::from(service.transmissions));
         self.counts.hops += 1;
         self.counts.transmissions += u64::from(service.transmissions);

@@ -1,6 +1,7 @@
 //! Segments: forwarding, queues, parents, power, and agreement with the frame level.
 
 use super::super::csma::{Capture, Cell, Traffic};
+use super::super::g3plc::{Band, ToneMode};
 use super::super::ieee802154::bit_error_rate;
 use super::super::topology::{Edge, Place, Propagation, StreetGrid};
 use super::*;
@@ -23,6 +24,7 @@ fn line(stations: u32, delivery: f64) -> Topology {
                 delivery,
             })
             .collect(),
+        tones: Vec::new(),
     }
 }
 
@@ -219,6 +221,26 @@ fn what_a_station_holds_is_lost_with_its_power() {
 }
 
 #[test]
+fn a_link_with_a_faster_tone_mode_takes_less_of_the_line() {
+    let phy = Phy::G3Plc(Band::CenelecA, ToneMode::Robo);
+    let airtime = |tones: &[ToneMode]| {
+        let topology = Topology {
+            tones: tones.to_vec(),
+            ..line(3, 1.0)
+        };
+        let mut stream = Stream::new(1, 1, Purpose::Channel);
+        let mut segment = Segment::new(plan(phy, Table::none()), &topology, &mut stream);
+        segment.send(Time::ZERO, packet(2, 0, 1));
+        assert_eq!(run(&mut segment, Time::FAR_FUTURE)[0].result, Ok(()));
+        segment.domains()[0].airtime()
+    };
+    let frame = |mode: ToneMode| mode.frame_time(Band::CenelecA, 107) + Band::CenelecA.ack_time();
+    let (robo, fast) = (frame(ToneMode::Robo), frame(ToneMode::Dqpsk));
+    assert_eq!(airtime(&[]), robo + robo);
+    assert_eq!(airtime(&[ToneMode::Dqpsk, ToneMode::Robo]), fast + robo);
+}
+
+#[test]
 fn without_a_way_there_is_no_route() {
     let mut topology = line(2, 1.0);
     topology.places.push(Place {
@@ -265,6 +287,7 @@ fn a_busy_domain_delays_and_loses() {
                 delivery: 1.0,
             })
             .collect(),
+        tones: Vec::new(),
     };
     let run_with = |interval: Duration| {
         let mut stream = Stream::new(1, 1, Purpose::Channel);
@@ -363,6 +386,7 @@ fn both_levels(interval_ms: u64) -> [(f64, f64); 2] {
                 delivery: 1.0,
             })
             .collect(),
+        tones: Vec::new(),
     };
     let plan = SegmentPlan {
         queue_datagrams: 1_000,

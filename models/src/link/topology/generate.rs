@@ -105,9 +105,20 @@ const HOUSES_BY_BRANCH: u32 = 4;
 
 impl Feeders {
     /// The stations and who hears whom in `mode`.
-    ///
-    /// A signal passes along its cable; from cable to cable it goes through the busbar.
     pub fn topology(&self, mode: ToneMode, stream: &mut Stream) -> Topology {
+        Topology {
+            tones: Vec::new(),
+            ..self.connect(|_| Some(mode), stream)
+        }
+    }
+
+    /// The stations and who hears whom in the fastest mode that the line between them bears.
+    pub fn adaptive_topology(&self, stream: &mut Stream) -> Topology {
+        self.connect(ToneMode::for_snr, stream)
+    }
+
+    /// A signal passes along its cable; from cable to cable it goes through the busbar.
+    fn connect(&self, mode: impl Fn(f64) -> Option<ToneMode>, stream: &mut Stream) -> Topology {
         let cables = self.cables.max(1);
         let position = |station: u32| ((station - 1) % cables, (station - 1) / cables + 1);
         let mut places = vec![Place::default()];
@@ -120,7 +131,7 @@ impl Feeders {
                 y_m: metres * libm::sin(angle),
             });
         }
-        let mut edges = Vec::new();
+        let (mut edges, mut tones) = (Vec::new(), Vec::new());
         for a in 0..=self.meters {
             for b in a + 1..=self.meters {
                 let to = position(b);
@@ -136,13 +147,21 @@ impl Feeders {
                 let metres = f64::from(houses) * self.pitch_m;
                 let loss = attenuation_db(metres, self.frequency_hz, houses / HOUSES_BY_BRANCH);
                 let snr = self.snr_db - loss + self.scatter_db * normal(stream);
+                let Some(mode) = mode(snr) else {
+                    continue;
+                };
                 let delivery = mode.delivery(snr);
                 if delivery >= DELIVERY_MIN {
                     edges.push(Edge { a, b, delivery });
+                    tones.push(mode);
                 }
             }
         }
-        Topology { places, edges }
+        Topology {
+            places,
+            edges,
+            tones,
+        }
     }
 }
 
@@ -204,17 +223,42 @@ mod tests {
         assert_eq!(RoutingTree::new(&topology).isolated().count(), 40);
     }
 
+    const DISTRICT: Feeders = Feeders {
+        meters: 200,
+        cables: 5,
+        pitch_m: 12.0,
+        snr_db: 32.0,
+        scatter_db: 4.0,
+        frequency_hz: 63_000.0,
+    };
+
+    #[test]
+    fn adaptive_modes_use_fast_ones_nearby_and_robust_ones_far_away() {
+        let topology = DISTRICT.adaptive_topology(&mut stream(4));
+        assert_eq!(topology.tones.len(), topology.edges.len());
+        assert!(
+            topology
+                .edges
+                .iter()
+                .all(|edge| edge.delivery >= 0.95 - 1e-9)
+        );
+        let mean_m = |mode| {
+            let lengths: Vec<f64> = (0..topology.edges.len())
+                .filter(|&edge| topology.tones[edge] == mode)
+                .map(|edge| {
+                    let edge = topology.edges[edge];
+                    f64::from(edge.b.abs_diff(edge.a))
+                })
+                .collect();
+            lengths.iter().sum::<f64>() / lengths.len() as f64
+        };
+        assert!(mean_m(ToneMode::D8psk) < mean_m(ToneMode::SuperRobo));
+        assert_eq!(RoutingTree::new(&topology).isolated().count(), 0);
+    }
+
     #[test]
     fn a_district_on_power_lines_takes_a_few_hops() {
-        let feeders = Feeders {
-            meters: 200,
-            cables: 5,
-            pitch_m: 12.0,
-            snr_db: 32.0,
-            scatter_db: 4.0,
-            frequency_hz: 63_000.0,
-        };
-        let topology = feeders.topology(ToneMode::Robo, &mut stream(4));
+        let topology = DISTRICT.topology(ToneMode::Robo, &mut stream(4));
         let tree = RoutingTree::new(&topology);
         assert_eq!(tree.isolated().count(), 0);
         let hops: Vec<u32> = (1..=200)

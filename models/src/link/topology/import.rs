@@ -350,7 +350,8 @@ mod tests {
 
     #[test]
     fn a_list_is_read_with_its_columns_in_any_order() {
-        let list = "# a village\nparent,meter,\"y_m\",x_m\n,a,1,-2.5\nroot,\"b, \"\"rear\"\"\",0,3\na,c,0,0\n";
+        let list = "# a village\nparent,meter,\"y_m\",x_m\n,a,1,-2.5\n\
+                    root,\"b, \"\"rear\"\"\",0,3\na,c,0,0\n";
         let meters = import(list).expect("a good list");
         assert_eq!(
             meters[0].place,
@@ -436,18 +437,14 @@ mod tests {
         let far = connected("meter,x_m,y_m,parent\na,30,0,\nb,9000,0,a\nc,9000,9,\n");
         assert_eq!(
             far.expect_err("b is far"),
-            [
-                "line 3: `b` does not hear its parent, 8970 m away \
-              (leave the parent empty to let the routing choose)"
-            ]
+            ["line 3: `b` does not hear its parent, 8970 m away \
+              (leave the parent empty to let the routing choose)"]
         );
         let isolated = connected("meter,x_m,y_m\na,30,0\nb,9000,0\n");
         assert_eq!(
             isolated.expect_err("b is far"),
-            [
-                "line 3: `b` is isolated: no way leads to the root \
-              (move it, add a meter between or give it another link)"
-            ]
+            ["line 3: `b` is isolated: no way leads to the root \
+              (move it, add a meter between or give it another link)"]
         );
     }
 

@@ -13,6 +13,8 @@ pub use import::{ImportError, ImportedMeter, connect, import};
 pub use radio::Propagation;
 pub use tree::{ETX_UNIT, RoutingTree, Switch};
 
+use super::g3plc::ToneMode;
+
 /// Where a station stands, in metres east and north of the root.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Place {
@@ -47,6 +49,8 @@ pub struct Topology {
     pub places: Vec<Place>,
     /// Links, in order of their stations.
     pub edges: Vec<Edge>,
+    /// The tone mode of each link of a power line, empty where all use the same.
+    pub tones: Vec<ToneMode>,
 }
 
 impl Topology {

@@ -112,7 +112,11 @@ impl Propagation {
                 }
             }
         }
-        Topology { places, edges }
+        Topology {
+            places,
+            edges,
+            tones: Vec::new(),
+        }
     }
 }
 

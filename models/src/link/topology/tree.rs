@@ -301,6 +301,7 @@ mod tests {
         Topology {
             places: vec![Place::default(); stations],
             edges: edges.collect(),
+            tones: Vec::new(),
         }
     }
 
