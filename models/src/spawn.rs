@@ -7,6 +7,7 @@ use firmware::crypto::Work;
 use firmware::eap::psk::LongTermKeys;
 use firmware::headend::{Headend, Subscription};
 use firmware::meter::{Meter, Provisioning};
+use firmware::{Env, Instant};
 
 use crate::alarm::AlarmClock;
 use crate::clock::Clock;
@@ -102,7 +103,11 @@ pub(crate) fn meter(fleet: &Fleet, meter: u32) -> MeterBundle {
 /// The component of an instance with its subscribers.
 pub(crate) fn instance(fleet: &Fleet, index: u32) -> Instance {
     let ranks = 0..fleet.meters_of(index);
-    let mut image = Headend::new(Arc::clone(&fleet.headend_software));
+    let entity = fleet.instance_entity(index);
+    let mut entropy = Stream::new(fleet.seed, entity, Purpose::HeadendProtocol);
+    let mut work = Work::NONE;
+    let mut env = Env::new(Instant::ZERO, &mut entropy, &mut work);
+    let mut image = Headend::new(Arc::clone(&fleet.headend_software), &mut env);
     let mut downlinks = Vec::with_capacity(ranks.len());
     for rank in ranks {
         let meter = fleet.meter_at(index, rank);
@@ -125,7 +130,7 @@ pub(crate) fn instance(fleet: &Fleet, index: u32) -> Instance {
     }
     Instance {
         index,
-        entity: fleet.instance_entity(index),
+        entity,
         address: fleet.instance_address(index),
         image,
         station: Station::new(fleet.headend.cores, fleet.headend.buffer),

@@ -16,7 +16,7 @@ use crate::c1222::node::{Kind, ReplyTo};
 use crate::c1222::service::{Register, Registered, Request, Response, ResponseCode};
 use crate::eap::Authenticator;
 use crate::eap::psk::PskServer;
-use crate::meter::{Channel, Interval};
+use crate::meter::{Channel, Interval, end_reason};
 use crate::pana::{Authentication, Authorizer, Decision, EnforcementPoint, LinkId, Paa, PaaEvent};
 use crate::pana::{PaaSession, SessionRef, TerminationCause};
 use crate::time::{Duration, Instant, earlier};
@@ -90,7 +90,7 @@ struct Slot {
 /// The protocol software of one head-end instance.
 pub struct Headend {
     config: Arc<Config>,
-    paa: Option<Paa<PskServer>>,
+    paa: Paa<PskServer>,
     subscribers: Subscribers,
     /// PANA Key-Id of each meter's latest authentication; never repeats, over all sessions.
     key_ids: Vec<u32>,
@@ -108,11 +108,11 @@ pub struct Headend {
 }
 
 impl Headend {
-    /// An instance without subscribers.
-    pub fn new(config: Arc<Config>) -> Self {
+    /// An instance without subscribers; draws the secrets of its stateless answers from `env`.
+    pub fn new(config: Arc<Config>, env: &mut Env<'_>) -> Self {
         Self {
+            paa: agent(&config, env),
             config,
-            paa: None,
             subscribers: Subscribers::default(),
             key_ids: Vec::new(),
             enforcement: EnforcementPoint::new(),
@@ -158,11 +158,9 @@ impl Headend {
                 };
                 let state = &mut self.slots[slot as usize];
                 let fall_back = state.fallback.take_if(|at| *at <= env.now).is_some();
-                if let Some(paa) = &mut self.paa {
-                    paa.handle_timeout(session, env);
-                    if fall_back {
-                        paa.reauthenticate(session, env);
-                    }
+                self.paa.handle_timeout(session, env);
+                if fall_back {
+                    self.paa.reauthenticate(session, env);
                 }
                 self.settle(session, env);
             }
@@ -177,7 +175,7 @@ impl Headend {
     pub fn deadline(&self, alarm: Alarm) -> Option<Instant> {
         match alarm {
             Alarm::Session(slot) => {
-                let protocol = self.paa.as_ref()?.poll_timeout(self.session_at(slot)?);
+                let protocol = self.paa.poll_timeout(self.session_at(slot)?);
                 let fallback = self.slots.get(slot as usize)?.fallback;
                 earlier(protocol, fallback)
             }
@@ -195,7 +193,7 @@ impl Headend {
         match alarm {
             Alarm::Session(slot) => {
                 let session = self.session_at(slot)?;
-                Some(self.paa.as_ref()?.session(session)?.pac())
+                Some(self.paa.session(session)?.pac())
             }
             Alarm::Subscriber(_) => None,
         }
@@ -228,7 +226,7 @@ impl Headend {
                 retransmission: false,
             });
         }
-        let paa = self.paa.as_mut()?;
+        let paa = &mut self.paa;
         let pana = |transmit: crate::pana::Transmit, retransmission| Transmit {
             destination: transmit.destination,
             channel: Channel::Pana,
@@ -251,8 +249,8 @@ impl Headend {
     }
 
     /// Loses all sessions and keys, as a restart without a stored state does.
-    pub fn forget_sessions(&mut self, now: Instant) {
-        self.paa = None;
+    pub fn forget_sessions(&mut self, env: &mut Env<'_>) {
+        self.paa = agent(&self.config, env);
         self.enforcement = EnforcementPoint::new();
         self.slots.clear();
         self.talking.clear();
@@ -261,23 +259,23 @@ impl Headend {
             let subscriber = self.subscribers.get_mut(rank);
             subscriber.session = None;
             subscriber.registered_until = Instant::ZERO;
-            subscriber.keys.erase_all(EndReason::Reboot, now);
+            subscriber.keys.erase_all(EndReason::Reboot, env.now);
             self.collect_key_events(rank);
         }
     }
 
     /// Ends the session of a meter (RFC 5191 §4.4).
     pub fn terminate(&mut self, rank: u32, env: &mut Env<'_>) {
-        if let (Some(session), Some(paa)) = (self.subscribers.get(rank).session, &mut self.paa) {
-            paa.terminate(session, TerminationCause::Administrative, env);
+        if let Some(session) = self.subscribers.get(rank).session {
+            self.paa
+                .terminate(session, TerminationCause::Administrative, env);
             self.settle(session, env);
         }
     }
 
     /// Sessions that exist and, of these, sessions that are being established.
     pub fn session_counts(&self) -> (usize, u32) {
-        let count = |paa: &Paa<_>| (paa.session_count(), paa.half_open_count());
-        self.paa.as_ref().map_or((0, 0), count)
+        (self.paa.session_count(), self.paa.half_open_count())
     }
 
     /// Keys that are not erased, with the rank of their meter.
@@ -288,7 +286,7 @@ impl Headend {
     }
 
     fn session_at(&self, slot: u32) -> Option<SessionRef> {
-        self.paa.as_ref()?.session_at(slot)
+        self.paa.session_at(slot)
     }
 
     fn handle_pana(
@@ -298,13 +296,13 @@ impl Headend {
         env: &mut Env<'_>,
     ) -> Result<(), Reject> {
         let config = &self.config;
-        let paa = self.paa.get_or_insert_with(|| agent(config, env));
         let mut authorizer = Grants {
             subscribers: &self.subscribers,
             key_ids: &mut self.key_ids,
             lifetime: config.session_lifetime,
         };
-        let session = paa
+        let session = self
+            .paa
             .handle_datagram(source, octets, &self.subscribers, &mut authorizer, env)
             .map_err(Reject::Pana)?;
         if let Some(session) = session {
@@ -319,7 +317,7 @@ impl Headend {
         if slot >= self.slots.len() {
             self.slots.resize(slot + 1, Slot::default());
         }
-        while let Some(event) = self.paa.as_mut().and_then(|paa| paa.poll_event(session)) {
+        while let Some(event) = self.paa.poll_event(session) {
             self.on_session_event(session, event, env);
         }
         self.talking.push_back(session);
@@ -358,7 +356,7 @@ impl Headend {
                 self.slots[session.slot() as usize].fallback = Some(at);
                 self.on_authenticated(session, key_id, kind, env);
             }
-            PaaEvent::Closed { .. } => self.on_closed(session, env),
+            PaaEvent::Closed { cause } => self.on_closed(session, end_reason(cause), env),
             PaaEvent::Rejected { .. } => {
                 if let Some(rank) = self.owner(session) {
                     self.events
@@ -383,7 +381,7 @@ impl Headend {
         let Some(rank) = self.owner(session) else {
             return;
         };
-        if let Some(pac) = self.paa.as_ref().and_then(|paa| paa.session(session)) {
+        if let Some(pac) = self.paa.session(session) {
             self.enforcement.open(pac.pac().ip(), ACCESS_NETWORK);
         }
         let subscriber = self.subscribers.get_mut(rank);
@@ -399,7 +397,7 @@ impl Headend {
         self.events.push_back((rank, HeadendEvent::Authenticated));
     }
 
-    fn on_closed(&mut self, session: SessionRef, env: &mut Env<'_>) {
+    fn on_closed(&mut self, session: SessionRef, reason: EndReason, env: &mut Env<'_>) {
         let Some(rank) = self.owner(session) else {
             return;
         };
@@ -409,10 +407,8 @@ impl Headend {
             return;
         }
         subscriber.session = None;
-        subscriber
-            .keys
-            .erase_all(EndReason::SessionExpired, env.now);
-        if let Some(pac) = self.paa.as_ref().and_then(|paa| paa.session(session)) {
+        subscriber.keys.erase_all(reason, env.now);
+        if let Some(pac) = self.paa.session(session) {
             self.enforcement.close(pac.pac().ip(), ACCESS_NETWORK);
         }
         self.collect_key_events(rank);

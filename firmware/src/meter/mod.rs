@@ -22,4 +22,5 @@ mod tests;
 
 pub use backlog::Interval;
 pub use config::{Config, Provisioning, Reauthentication, ReportPolicy};
+pub(crate) use image::end_reason;
 pub use image::{Channel, Meter, MeterEvent, Transmit};

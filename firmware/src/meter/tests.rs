@@ -66,7 +66,10 @@ impl Pair {
             keys: keys(&[7; 16]),
             title_arcs: [1, 1],
         };
-        let mut headend = Headend::new(Arc::new(headend::Config {
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let mut work = Work::default();
+        let mut env = Env::new(Instant::ZERO, &mut rng, &mut work);
+        let software = Arc::new(headend::Config {
             pana,
             eap: AuthenticatorConfig {
                 identity_request: true,
@@ -80,7 +83,8 @@ impl Pair {
             acceptance_window: Duration::from_secs(900),
             registration_period: Duration::from_secs(86_400),
             interval_s: 900,
-        }));
+        });
+        let mut headend = Headend::new(software, &mut env);
         headend.subscribe(Subscription {
             identity,
             keys: keys(&psk_at_headend),
@@ -90,7 +94,7 @@ impl Pair {
             meter: Meter::new(Arc::new(config), provisioning),
             headend,
             now: Instant::ZERO,
-            rng: ChaCha8Rng::seed_from_u64(1),
+            rng,
             log: Vec::new(),
             meter_events: Vec::new(),
             headend_events: Vec::new(),

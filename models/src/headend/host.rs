@@ -72,8 +72,7 @@ impl<A: Agenda, X: Exchange> InstanceHost<'_, '_, A, X> {
             self.drop_datagram(handle, "instance_down");
         }
         if lose_sessions {
-            let local = local_time(self.now);
-            self.instance.image.forget_sessions(local);
+            self.with_image(None, |image, _, env| image.forget_sessions(env));
             self.drain_events();
         }
     }
