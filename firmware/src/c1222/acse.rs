@@ -91,23 +91,34 @@ pub struct Header<'a> {
 impl Header<'_> {
     /// Octets of all elements before the user information.
     pub fn encoded_len(&self) -> usize {
+        let lens = self.element_lens();
+        lens.context
+            + lens.called
+            + lens.segmented_len
+            + lens.called_invocation
+            + lens.calling
+            + lens.tail
+    }
+
+    fn element_lens(&self) -> ElementLens {
         let unsigned = |value: u32| ber::element_len(ber::element_len(ber::unsigned_len(value)));
         let title = |title: ApTitle<'_>| ber::element_len(title.encoded_len());
-        self.context
-            .map_or(0, |oid| ber::element_len(ber::element_len(oid.len())))
-            + self.called.map_or(0, title)
-            + self.segmented_len.map_or(0, unsigned)
-            + self.called_invocation.map_or(0, unsigned)
-            + self.calling.map_or(0, title)
-            + self.qualifier.map_or(0, |_| 5)
-            + unsigned(self.invocation)
-            + self.mechanism.map_or(0, |oid| ber::element_len(oid.len()))
-            + self
-                .authentication
-                .map_or(0, |authentication| match authentication.key_id {
-                    Some(_) => 17,
-                    None => 14,
-                })
+        let oid = |oid: &[u8]| ber::element_len(ber::element_len(oid.len()));
+        let authentication = |value: Authentication| match value.key_id {
+            Some(_) => 17,
+            None => 14,
+        };
+        ElementLens {
+            context: self.context.map_or(0, oid),
+            called: self.called.map_or(0, title),
+            segmented_len: self.segmented_len.map_or(0, unsigned),
+            called_invocation: self.called_invocation.map_or(0, unsigned),
+            calling: self.calling.map_or(0, title),
+            tail: self.qualifier.map_or(0, |_| 5)
+                + unsigned(self.invocation)
+                + self.mechanism.map_or(0, |oid| ber::element_len(oid.len()))
+                + self.authentication.map_or(0, authentication),
+        }
     }
 
     /// Writes all elements before the user information.
@@ -134,6 +145,16 @@ impl Header<'_> {
         }
         Ok(())
     }
+}
+
+/// Octets of each element up to A6 and of those behind it, in their order.
+struct ElementLens {
+    context: usize,
+    called: usize,
+    segmented_len: usize,
+    called_invocation: usize,
+    calling: usize,
+    tail: usize,
 }
 
 /// Octets before the user information proper, if that is `user_len` octets long.
@@ -335,6 +356,38 @@ impl<'a> Elements<'a> {
         elements.tail = &octets[tail_start.unwrap_or(octets.len())..];
         Ok(elements)
     }
+
+    /// The elements of `header`, which were emitted as `octets`.
+    pub(super) fn emitted(header: &Header<'a>, octets: &'a [u8]) -> Self {
+        let lens = header.element_lens();
+        let called_invocation = lens.context + lens.called + lens.segmented_len;
+        let tail = called_invocation + lens.called_invocation + lens.calling;
+        Self {
+            header: *header,
+            context: &octets[..lens.context],
+            called_invocation: &octets[called_invocation..][..lens.called_invocation],
+            tail: &octets[tail..],
+        }
+    }
+}
+
+/// Context and sender of an APDU (A1 and A6), without a look at anything else.
+pub(super) fn sender(octets: &[u8]) -> Result<Header<'_>, Error> {
+    let mut reader = Reader::new(octets);
+    if reader.u8()? != APDU {
+        return Err(Error::Malformed("APDU tag"));
+    }
+    ber::read_len(&mut reader)?;
+    let mut header = Header::default();
+    while let Some(tag) = reader.peek().filter(|tag| *tag <= 0xA6) {
+        reader.u8()?;
+        let len = ber::read_len(&mut reader)?;
+        let contents = reader.sub(len)?;
+        if matches!(tag, 0xA1 | 0xA6) {
+            header.set(tag, contents)?;
+        }
+    }
+    Ok(header)
 }
 
 /// Rank of A7, the first of the elements that stay neighbours in the canonified cleartext.

@@ -5,7 +5,7 @@
 //! text and MAC into one buffer without any other storage.
 
 use super::acse::{self, Authentication, Elements, Frame, Header};
-use super::aptitle::NETWORK_ROOT;
+use super::aptitle::{ApTitle, NETWORK_ROOT};
 use super::epsem::{Control, Mode, Payload};
 use super::security::{self, Canonical};
 use crate::crypto::Work;
@@ -136,6 +136,14 @@ pub fn base<'a>(header: &Header<'a>) -> &'a [u8] {
     header.context.unwrap_or(&NETWORK_ROOT)
 }
 
+/// The sender of an APDU and the base of its title, without a look at anything else.
+///
+/// A receiver that serves many senders selects by it the node that parses the APDU in full.
+pub fn sender(octets: &[u8]) -> Result<(Option<ApTitle<'_>>, &[u8]), Error> {
+    let header = acse::sender(octets)?;
+    Ok((header.calling, base(&header)))
+}
+
 fn canonical<'a>(
     elements: &Elements<'a>,
     prefix: &'a [u8],
@@ -206,9 +214,8 @@ pub fn build(
     }
     let protection = protection.ok_or(Error::Malformed("protection"))?;
     let (text, mac) = rest[..text_len + MAC_LEN].split_at_mut(text_len);
-    let elements_len = header.encoded_len();
     let external = head.len() - 1 - acse::external_len(user_len);
-    let elements = Elements::parse(&head[external - elements_len..external])?;
+    let elements = Elements::emitted(header, &head[external - header.encoded_len()..external]);
     let canonical = canonical(&elements, &head[external..], protection.session);
     let tag = security::seal(&canonical, control.mode(), text, protection.key, work)
         .map_err(|_| Error::Malformed("canonified cleartext"))?;

@@ -148,6 +148,8 @@ struct Outstanding {
 pub struct Node {
     local: Title,
     peer: Title,
+    /// The peer as the playback rejection of static keys knows it.
+    sender: u64,
     config: Config,
     /// Next invocation id.
     invocation: u32,
@@ -156,10 +158,11 @@ pub struct Node {
 
 impl Node {
     /// A node with title `local` that talks to `peer`.
-    pub const fn new(local: Title, peer: Title, config: Config) -> Self {
+    pub fn new(local: Title, peer: Title, config: Config) -> Self {
         Self {
             local,
             peer,
+            sender: peer.get().fingerprint(&NETWORK_ROOT),
             config,
             invocation: 0,
             outstanding: [None; OUTSTANDING_MAX],
@@ -448,7 +451,7 @@ impl Node {
             return Err(Reject::ResponseKey);
         }
         let iv = authentication.utc();
-        let sender = self.peer.get().fingerprint(&NETWORK_ROOT);
+        let sender = self.sender;
         let exempt = self.config.recovery && apdu.control().is_recovery();
         if !exempt {
             if self

@@ -236,6 +236,10 @@ fn cbc_mac(
                 absorb(&mut state, u128::from_be_bytes(pending), encrypt);
                 filled = 0;
             }
+            while let (0, Some((block, rest @ [_, ..]))) = (filled, part.split_first_chunk()) {
+                absorb(&mut state, u128::from_be_bytes(*block), encrypt);
+                part = rest;
+            }
             let taken = part.len().min(16 - filled);
             pending[filled..filled + taken].copy_from_slice(&part[..taken]);
             filled += taken;

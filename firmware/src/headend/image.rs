@@ -8,7 +8,7 @@ use core::net::SocketAddr;
 
 use super::config::{Config, Subscription};
 use super::subscriber::Subscribers;
-use crate::c1222::apdu::Apdu;
+use crate::c1222::apdu;
 use crate::c1222::aptitle::ApTitle;
 use crate::c1222::epsem::put_service;
 use crate::c1222::interval::Block;
@@ -428,11 +428,10 @@ impl Headend {
         if !self.enforcement.is_open(source.ip(), ACCESS_NETWORK) {
             return Err(Reject::AccessClosed);
         }
-        let apdu = Apdu::parse(octets).map_err(|error| Reject::C1222(error.into()))?;
-        let calling = apdu.header().calling.unwrap_or(ApTitle::UNASSIGNED);
+        let (calling, base) = apdu::sender(octets).map_err(|error| Reject::C1222(error.into()))?;
         let rank = self
             .subscribers
-            .find_title(calling, apdu.base())
+            .find_title(calling.unwrap_or(ApTitle::UNASSIGNED), base)
             .ok_or(Reject::TitleUnknown)?;
         let result = self.serve(rank, octets, utc, env);
         self.collect_key_events(rank);
