@@ -74,7 +74,17 @@ fn write_verdict(run: &Run, verdicts: &[Verdict], page: &mut Markup) {
         &[("class", &"badge"), ("aria-hidden", &"true")],
         mark,
     );
+    page.open("span", &[]);
     page.element("strong", &[], words);
+    for verdict in verdicts.iter().filter(|verdict| !verdict.holds) {
+        page.leaf("br", &[]);
+        page.element("code", &[], &verdict.expectation);
+        match verdict.measured {
+            Some(measured) => page.text(format_args!(" – measured {}", significant(measured, 4))),
+            None => page.text(" – nothing was measured"),
+        }
+    }
+    page.close();
     page.close();
 }
 

@@ -78,7 +78,7 @@ fn write_reproduction(run: &Run, page: &mut Markup) {
         }
     }
     page.element("p", &[("class", &"prose")], "This command repeats the run:");
-    page.open("pre", &[("tabindex", &0)]);
+    page.open("pre", &[("class", &"command")]);
     page.element("code", &[], command);
     page.close();
 }

@@ -299,6 +299,7 @@ fn expectations_come_first_and_failures_are_told() {
     assert_well_formed(&page);
     assert!(page.contains("<strong>1 of 2 expectations failed</strong>"));
     assert!(page.contains("<code>a &lt;= 1</code>"));
+    assert!(page.contains("<code>b &gt;= 1</code> – nothing was measured"));
     assert_eq!(page.matches("✗ failed").count(), 1);
     verdicts.truncate(1);
     assert!(page_with(&verdicts).contains("<strong>The expectation holds</strong>"));
