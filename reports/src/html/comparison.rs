@@ -61,6 +61,8 @@ pub struct Comparison {
     pub description: String,
     /// Arms; differences are to the first.
     pub arms: Vec<Arm>,
+    /// What names the runs and repeats them: versions, digests, commands, as (what, value).
+    pub provenance: Vec<(String, String)>,
 }
 
 /// Renders the report of a comparison.
@@ -96,6 +98,13 @@ pub fn render_comparison(comparison: &Comparison) -> String {
         &[("class", &"prose")],
         methods(comparison, metrics.len()),
     );
+    if !comparison.provenance.is_empty() {
+        let mut table = Table::new(["what", "value"]);
+        for (what, value) in &comparison.provenance {
+            table.push([what.as_str().into(), value.as_str().into()]);
+        }
+        write_table(&mut body, "Provenance", &table);
+    }
     body.open("details", &[("class", &"folded")]);
     body.element("summary", &[], "Every metric");
     write_table(&mut body, "All metrics", &comparison.table(|_| true));
@@ -396,6 +405,7 @@ mod tests {
             name: "overlap <study>".to_string(),
             description: String::new(),
             arms,
+            provenance: vec![("version".to_string(), "0.1.0".to_string())],
         }
     }
 
@@ -412,6 +422,7 @@ mod tests {
         let page = render_comparison(&comparison);
         assert_well_formed(&page);
         assert!(page.contains("No headline difference beyond chance among 2"));
+        assert!(page.contains("<td>version</td><td>0.1.0</td>"));
     }
 
     #[test]

@@ -147,6 +147,11 @@ fn write_everything(folder: &Path) {
             interval_wh: 250,
         }],
     );
+    write_network(folder);
+}
+
+/// The tables about links and the head-end.
+fn write_network(folder: &Path) {
     write(
         folder,
         [TrafficRow {
