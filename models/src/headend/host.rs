@@ -129,6 +129,12 @@ impl<A: Agenda, X: Exchange> InstanceHost<'_, '_, A, X> {
         };
         let record = self.message_record(source, port, &octets, sent);
         self.context.telemetry.datagrams += 1;
+        if let Some(rank) = self.rank_of(SocketAddr::V4(source)) {
+            let downlink = &mut self.instance.downlinks[rank as usize];
+            let link = &self.context.fleet.links[usize::from(downlink.link)];
+            // The modem has just sent, so what goes back finds it connected.
+            downlink.lane.keep_up(&link.down, self.now);
+        }
 
         let peer = SocketAddr::V4(source);
         let mut result = Ok(());

@@ -68,6 +68,7 @@ impl Technology {
             loss_ppb: loss_ppb * loss_factor,
             rate_bps: rate_bps / slower,
             queue_octets: 16_384,
+            connection: Some(self.connection()),
         };
         LinkProfile {
             name: name.to_owned(),
@@ -108,6 +109,11 @@ pub struct Modem {
 }
 
 impl Modem {
+    /// A modem that has not sent anything yet.
+    pub const IDLE: Self = Self {
+        connected_until: Time::ZERO,
+    };
+
     /// What a datagram sent or received at `now` has to wait for.
     ///
     /// Draws once in any case, so that the draws of later datagrams do not depend on pauses.
@@ -120,6 +126,11 @@ impl Modem {
         };
         self.connected_until = self.connected_until.max(now + wait + connection.inactivity);
         wait
+    }
+
+    /// A datagram from the other side arrives at `now`, so the modem is connected.
+    pub fn keep_up(&mut self, connection: &Connection, now: Time) {
+        self.connected_until = self.connected_until.max(now + connection.inactivity);
     }
 }
 

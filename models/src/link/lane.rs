@@ -1,6 +1,7 @@
 //! One direction of one meter's link.
 
 use super::LaneProfile;
+use super::cellular::Modem;
 use crate::rng::Stream;
 use crate::time::{Duration, Time};
 
@@ -23,6 +24,7 @@ pub enum Transit {
 pub struct Lane {
     idle_at: Time,
     latest: Time,
+    modem: Modem,
     stream: Stream,
 }
 
@@ -32,6 +34,7 @@ impl Lane {
         Self {
             idle_at: Time::ZERO,
             latest: Time::ZERO,
+            modem: Modem::IDLE,
             stream,
         }
     }
@@ -44,6 +47,10 @@ impl Lane {
         let lost = self.stream.chance(profile.loss_ppb);
         let latency = profile.latency.duration(&mut self.stream);
         let jitter = profile.jitter.duration(&mut self.stream);
+        let setup = match &profile.connection {
+            Some(connection) => self.modem.wait(connection, now, &mut self.stream),
+            None => Duration::ZERO,
+        };
 
         let backlog = self.idle_at.saturating_since(now);
         if !backlog.is_zero() {
@@ -53,12 +60,19 @@ impl Lane {
                 return Transit::QueueFull;
             }
         }
-        self.idle_at = self.idle_at.max(now) + serialisation(octets, profile.rate_bps);
+        self.idle_at = self.idle_at.max(now + setup) + serialisation(octets, profile.rate_bps);
         if lost {
             return Transit::Lost;
         }
         self.latest = self.latest.max(self.idle_at + latency);
         Transit::Delivered(self.latest + jitter)
+    }
+
+    /// A frame came the other way, so the link is up.
+    pub fn keep_up(&mut self, profile: &LaneProfile, now: Time) {
+        if let Some(connection) = &profile.connection {
+            self.modem.keep_up(connection, now);
+        }
     }
 }
 
@@ -81,6 +95,7 @@ mod tests {
             loss_ppb: 0,
             rate_bps: 1_000_000,
             queue_octets: 3_000,
+            connection: None,
         }
     }
 

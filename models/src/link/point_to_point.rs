@@ -75,6 +75,7 @@ mod tests {
             loss_ppb: 300_000_000,
             rate_bps: 100_000,
             queue_octets: 300,
+            connection: None,
         };
         let profile = LinkProfile {
             name: "wan".into(),

@@ -1,5 +1,6 @@
 //! What a kind of link is like.
 
+use super::cellular::Connection;
 use crate::dist::Dist;
 
 /// The access medium of a meter.
@@ -85,6 +86,8 @@ pub struct LaneProfile {
     pub rate_bps: u64,
     /// Octets that may wait for the lane.
     pub queue_octets: u64,
+    /// What the first frame after a pause waits for, on links that are not always up.
+    pub connection: Option<Connection>,
 }
 
 /// A kind of link that a cohort of meters uses.

@@ -80,6 +80,7 @@ pub fn link(name: &str) -> LinkProfile {
         loss_ppb: 1_000_000,
         rate_bps: 6_500_000,
         queue_octets: 65_536,
+        connection: None,
     };
     LinkProfile {
         name: name.to_owned(),

@@ -218,6 +218,8 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
         let record = self.message_record(kind, &octets, sent);
         self.context.telemetry.datagrams += 1;
         self.meter.processor.received += 1;
+        let link = &self.context.fleet.links[usize::from(self.meter.placement.link)];
+        self.meter.uplink.0.keep_up(&link.up, self.now);
 
         let mut result = Ok(());
         let input = Input {

@@ -2,11 +2,11 @@
 
 use firmware::Duration;
 use models::cost::ServerCost;
-use models::link::{self, LaneProfile, LinkProfile};
+use models::link::{self, LaneProfile, LinkProfile, cellular};
 use models::load::{self, LoadModel, ShapeTable};
 
 use super::dist::Dist;
-use super::schema::{Load, Medium, Season, ServerCosts};
+use super::schema::{Coverage, Load, Medium, Season, ServerCosts, Technology};
 use super::units::{Bytes, Civil, Drift, Quantity, Rate, Ratio};
 
 /// A quantity that models draw, in whole units.
@@ -60,7 +60,9 @@ impl Medium {
                 loss_ppb: loss.ppb(),
                 rate_bps: rate.0,
                 queue_octets: queue.0,
+                connection: None,
             };
+        let none = models::dist::Dist::Fixed(0);
         let (medium, up, down) = match self {
             Self::Ethernet {
                 latency,
@@ -69,7 +71,6 @@ impl Medium {
                 down,
                 queue,
             } => {
-                let none = models::dist::Dist::Fixed(0);
                 let up = lane(latency, none, *loss, *up, *queue);
                 let down = lane(latency, none, *loss, *down, *queue);
                 (link::Medium::Ethernet, up, down)
@@ -86,12 +87,45 @@ impl Medium {
                 let down = lane(latency, jitter.model(), *loss, *down, *queue);
                 (link::Medium::Wan, up, down)
             }
+            Self::Wifi {
+                latency,
+                loss,
+                rate,
+                queue,
+            } => {
+                let lane = lane(latency, none, *loss, *rate, *queue);
+                (link::Medium::Wifi, lane, lane)
+            }
+            Self::Cellular {
+                technology,
+                coverage,
+            } => return technology.model().link_in(name, coverage.model()),
         };
         LinkProfile {
             name: name.to_owned(),
             medium,
             up,
             down,
+        }
+    }
+}
+
+impl Technology {
+    const fn model(self) -> cellular::Technology {
+        match self {
+            Self::LteCat1 => cellular::Technology::LteCat1,
+            Self::LteM1 => cellular::Technology::LteM1,
+            Self::NbIot => cellular::Technology::NbIot,
+        }
+    }
+}
+
+impl Coverage {
+    const fn model(self) -> cellular::Coverage {
+        match self {
+            Self::Normal => cellular::Coverage::Normal,
+            Self::Extended => cellular::Coverage::Extended,
+            Self::Extreme => cellular::Coverage::Extreme,
         }
     }
 }

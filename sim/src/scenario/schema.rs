@@ -115,6 +115,52 @@ choice! {
             /// Octets that wait in each direction before the tail is dropped.
             queue: Bytes = Bytes(64 << 10),
         },
+        /// Wi-Fi through the router of the customer (IEEE 802.11).
+        Wifi {
+            /// One-way latency beyond serialisation and queueing: that of a busy home.
+            latency: Dist<Duration> = Dist::lognormal(
+                Duration::from_millis(1), Duration::from_millis(3), 1.35,
+            ),
+            /// Share of datagrams that are lost after all retries.
+            loss: Ratio = Ratio::permille(1),
+            /// Data rate in both directions.
+            rate: Rate = Rate(6_500_000),
+            /// Octets that wait in each direction before the tail is dropped.
+            queue: Bytes = Bytes(64 << 10),
+        },
+        /// A modem of a mobile operator, which connects when there is something to send.
+        Cellular {
+            /// Radio technology: sets rates, latency, loss and the time to connect.
+            technology: Technology = Technology::LteM1,
+            /// How well the modem hears its cell.
+            coverage: Coverage = Coverage::Normal,
+        },
+    }
+}
+
+choice! {
+    /// A radio technology of a mobile operator.
+    #[derive(Copy, Eq)]
+    pub enum Technology {
+        /// LTE category 1: 25 ms one way.
+        LteCat1,
+        /// LTE category M1, half duplex: 80 ms one way.
+        LteM1,
+        /// NB-IoT: 1.2 s one way.
+        NbIot,
+    }
+}
+
+choice! {
+    /// How well a modem hears its cell (3GPP TS 36.331, coverage enhancement).
+    #[derive(Copy, Eq)]
+    pub enum Coverage {
+        /// Maximum coupling loss up to 144 dB.
+        Normal,
+        /// Up to 154 dB: frames are repeated.
+        Extended,
+        /// Up to 164 dB, as in a basement: frames are repeated very often.
+        Extreme,
     }
 }
 

@@ -133,14 +133,20 @@ fn check_identities(scenario: &Scenario, judge: &mut Judge<'_>) {
 }
 
 fn check_medium(medium: &Medium, path: &str, judge: &mut Judge<'_>) {
-    let (latency, jitter, loss, up, down, queue) = match medium {
+    let (latency, jitter, loss, rates, queue) = match medium {
         Medium::Ethernet {
             latency,
             loss,
             up,
             down,
             queue,
-        } => (latency, None, loss, up, down, queue),
+        } => (
+            latency,
+            None,
+            loss,
+            [Some(("up", up)), Some(("down", down))],
+            queue,
+        ),
         Medium::Wan {
             latency,
             jitter,
@@ -148,7 +154,21 @@ fn check_medium(medium: &Medium, path: &str, judge: &mut Judge<'_>) {
             up,
             down,
             queue,
-        } => (latency, Some(jitter), loss, up, down, queue),
+        } => (
+            latency,
+            Some(jitter),
+            loss,
+            [Some(("up", up)), Some(("down", down))],
+            queue,
+        ),
+        Medium::Wifi {
+            latency,
+            loss,
+            rate,
+            queue,
+        } => (latency, None, loss, [Some(("rate", rate)), None], queue),
+        // Every value of a modem is one of a few.
+        Medium::Cellular { .. } => return,
     };
     let latency_path = format!("{path}.latency");
     judge.dist(latency, &latency_path);
@@ -176,7 +196,7 @@ fn check_medium(medium: &Medium, path: &str, judge: &mut Judge<'_>) {
         &format!("{path}.loss"),
         "a link that loses everything connects nobody",
     );
-    for (name, rate) in [("up", up), ("down", down)] {
+    for (name, rate) in rates.into_iter().flatten() {
         judge.range(
             *rate == Rate(0),
             &format!("{path}.{name}"),

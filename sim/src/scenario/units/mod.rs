@@ -83,6 +83,16 @@ impl Ratio {
         Self(percent * 10_000_000)
     }
 
+    /// A ratio of so many tenths of a percent.
+    ///
+    /// # Panics
+    ///
+    /// If `permille` exceeds 1,000.
+    pub const fn permille(permille: u32) -> Self {
+        assert!(permille <= 1_000);
+        Self(permille * 1_000_000)
+    }
+
     /// The ratio in parts per thousand million.
     pub const fn ppb(self) -> u32 {
         self.0
