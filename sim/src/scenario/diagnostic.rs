@@ -173,6 +173,23 @@ impl Report {
         self.sources.len() as u32 - 1
     }
 
+    /// The same texts without mistakes.
+    pub fn cleared(&self) -> Self {
+        Self {
+            sources: self.sources.clone(),
+            diagnostics: Vec::new(),
+        }
+    }
+
+    /// Adds the mistakes of `other`, which is about the same texts, that are not known yet.
+    pub fn absorb(&mut self, other: Self) {
+        for diagnostic in other.diagnostics {
+            if !self.diagnostics.contains(&diagnostic) {
+                self.diagnostics.push(diagnostic);
+            }
+        }
+    }
+
     /// Adds a mistake.
     pub fn push(&mut self, diagnostic: Diagnostic) {
         self.diagnostics.push(diagnostic);

@@ -28,6 +28,8 @@ pub struct Loaded {
     pub files: Vec<PathBuf>,
     /// What is permitted but hardly meant.
     pub warnings: Report,
+    /// The scenario as it is written, inheritance and overrides resolved.
+    pub(super) root: Node,
 }
 
 /// Reads the scenario at `path` and applies `overrides` of the form `path=value` to it.
@@ -143,10 +145,7 @@ impl Loader {
             });
             patch::apply(&mut root, text, source, &mut self.report);
         }
-        let (scenario, survey) = Decoder::new(&mut self.report).whole::<Scenario>(&root);
-        if let Some(scenario) = &scenario {
-            check::check(scenario, survey, &mut self.report);
-        }
+        let scenario = decode(&root, &mut self.report);
         let unbalanced = |diagnostic: &Diagnostic| diagnostic.fault == Fault::Unbalanced;
         if self.incomplete || self.report.diagnostics().iter().any(unbalanced) {
             // What stands in a base that cannot be read or behind a bracket out of place is not
@@ -155,16 +154,27 @@ impl Loader {
             self.report.forget(Fault::UnknownReference);
         }
         self.report.sort();
-        match scenario {
-            Some(scenario) if self.report.errors() == 0 => Ok(Loaded {
+        let loaded = match scenario {
+            Some(scenario) if self.report.errors() == 0 => Loaded {
                 scenario,
                 overrides: overrides.to_vec(),
                 files: self.files,
                 warnings: self.report,
-            }),
-            _ => Err(self.report),
-        }
+                root,
+            },
+            _ => return Err(self.report),
+        };
+        loaded.check_variants()
     }
+}
+
+/// Decodes and checks a scenario as it is written.
+pub(super) fn decode(root: &Node, report: &mut Report) -> Option<Scenario> {
+    let (scenario, survey) = Decoder::new(report).whole::<Scenario>(root);
+    if let Some(scenario) = &scenario {
+        check::check(scenario, survey, report);
+    }
+    scenario
 }
 
 fn read(path: &Path) -> Result<String, String> {

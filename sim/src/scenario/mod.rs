@@ -27,6 +27,7 @@ mod patch;
 mod record;
 pub mod schema;
 mod suggest;
+pub mod sweep;
 #[cfg(test)]
 mod tests;
 pub mod units;

@@ -78,7 +78,11 @@ pub(super) fn apply(root: &mut Node, text: &str, source: u32, report: &mut Repor
         return;
     };
     let before = report.errors();
-    let Some(steps) = steps(path, source, report) else {
+    let origin = Span {
+        end: path.len() as u32,
+        ..whole
+    };
+    let Some(steps) = steps(path, origin, report) else {
         return;
     };
     let node = value_of(value, source, path.len() + 1, report);
@@ -91,17 +95,34 @@ pub(super) fn apply(root: &mut Node, text: &str, source: u32, report: &mut Repor
     }
 }
 
-fn steps(path: &str, source: u32, report: &mut Report) -> Option<Vec<Step>> {
+/// Sets the value at `path`, which stands in the scenario itself as does `value`.
+///
+/// Mistakes are added to `report`.
+pub(super) fn set(root: &mut Node, path: &Name, value: &Node, report: &mut Report) {
+    // Inside quotation marks if the text stands there as it is.
+    let quoted = path.span.end - path.span.start == path.text.len() as u32 + 2;
+    let origin = Span {
+        start: path.span.start + u32::from(quoted),
+        end: path.span.end - u32::from(quoted),
+        ..path.span
+    };
+    let Some(steps) = steps(&path.text, origin, report) else {
+        return;
+    };
+    match descend(root, &steps) {
+        Ok(slot) => *slot = value.clone(),
+        Err(diagnostic) => report.push(*diagnostic),
+    }
+}
+
+/// Splits `path`, which stands at `origin`; with escapes in it all steps stand there.
+fn steps(path: &str, origin: Span, report: &mut Report) -> Option<Vec<Step>> {
+    let verbatim = (origin.end - origin.start) as usize == path.len();
     let mut steps = Vec::new();
     let mut at = 0;
     if path.matches(['.', '[']).count() >= DEPTH_MAX {
-        let span = Span {
-            source,
-            start: 0,
-            end: path.len() as u32,
-        };
         let message = format!("a path has fewer than {DEPTH_MAX} steps");
-        report.push(Diagnostic::error(Fault::Syntax, span, message));
+        report.push(Diagnostic::error(Fault::Syntax, origin, message));
         return None;
     }
     for part in path.split('.') {
@@ -109,10 +130,13 @@ fn steps(path: &str, source: u32, report: &mut Report) -> Option<Vec<Step>> {
             Some(bracket) => part.split_at(bracket),
             None => (part, ""),
         };
-        let span = |from: usize, length: usize| Span {
-            source,
-            start: from as u32,
-            end: (from + length) as u32,
+        let span = |from: usize, length: usize| match verbatim {
+            true => Span {
+                start: origin.start + from as u32,
+                end: origin.start + (from + length) as u32,
+                ..origin
+            },
+            false => origin,
         };
         let mut malformed = name.is_empty();
         steps.push(Step::Name(Name {

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use firmware::Duration;
 
 use super::record::{choice, record, settings};
+use super::sweep::{Changes, Literal};
 use super::units::{Bytes, Civil, Drift, Rate, Ratio};
 
 pub use super::dist::Dist;
@@ -53,6 +54,8 @@ record! {
         limits: Limits = Limits::default(),
         /// Assertions on the summary that set the exit code.
         expect: Vec<Expectation> = Vec::new(),
+        /// Variations of this scenario that `meterstorm sweep` runs.
+        sweep: Sweep = Sweep::default(),
     }
 }
 
@@ -556,5 +559,27 @@ choice! {
             /// The value.
             value: f64,
         },
+    }
+}
+
+settings! {
+    /// Variations of a scenario: every arm at every point, each replicated.
+    pub struct Sweep {
+        /// Levels by the path of the value that takes them; a point has one level of each.
+        factors: Changes<Vec<Literal>> = Changes::default(),
+        /// Sets of changes that are compared with each other; one without changes if absent.
+        arms: Vec<Arm> = Vec::new(),
+        /// Runs of each arm at each point. Those of one number share a seed in all of them.
+        replications: u32 = 1,
+    }
+}
+
+record! {
+    /// A set of changes to the scenario that is compared with others.
+    pub struct Arm {
+        /// Name, unique among the arms.
+        name: String,
+        /// Values by their paths, as in `{"keys.overlap": "1min"}`.
+        set: Changes<Literal> = Changes::default(),
     }
 }

@@ -6,6 +6,7 @@
 mod plan;
 mod population;
 mod service;
+mod sweep;
 #[cfg(test)]
 mod tests;
 
@@ -22,6 +23,7 @@ pub(super) fn check(scenario: &Scenario, survey: Survey, report: &mut Report) {
     population::check(scenario, &mut judge);
     service::check(scenario, &mut judge);
     plan::check(scenario, &mut judge);
+    sweep::check(scenario, &mut judge);
 }
 
 /// Finds places and collects verdicts.

@@ -49,7 +49,7 @@ pub(super) fn check(scenario: &Scenario, judge: &mut Judge<'_>) {
     }
 }
 
-fn is_file_name(name: &str) -> bool {
+pub(super) fn is_file_name(name: &str) -> bool {
     let permitted = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     name.starts_with(|c: char| c.is_ascii_alphanumeric()) && name.chars().all(permitted)
 }
