@@ -10,6 +10,7 @@
 //! * [`read`] loads a folder, finished or not, into data frames.
 //! * [`summary`] reduces a folder to the named numbers that `summary.json` holds and scenario
 //!   expectations refer to.
+//! * [`index`] lists the runs of a campaign with what was varied and their metrics.
 //! * [`stats`] holds the estimators, each with its definition.
 //! * [`html`] renders a folder, or the arms of an experiment, as one self-contained page, and
 //!   [`export`] writes tables as CSV and LaTeX.
@@ -26,6 +27,7 @@ mod dictionary;
 mod error;
 pub mod export;
 pub mod html;
+pub mod index;
 mod markup;
 mod number;
 mod plot;
