@@ -121,14 +121,14 @@ impl VerifyArgs {
 /// More threads than any machine has cores for.
 const THREADS_MAX: usize = 1_024;
 
-fn parse_threads(text: &str) -> Result<usize, String> {
+pub(super) fn parse_threads(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(threads) if (1..=THREADS_MAX).contains(&threads) => Ok(threads),
         _ => Err(format!("a number from 1 to {THREADS_MAX} is needed")),
     }
 }
 
-fn threads_or_cores(threads: Option<usize>) -> usize {
+pub(super) fn threads_or_cores(threads: Option<usize>) -> usize {
     let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     threads.unwrap_or_else(cores)
 }

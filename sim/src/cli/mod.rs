@@ -12,10 +12,13 @@
 
 mod args;
 mod check;
+mod compare;
 mod new;
+mod plan;
 pub mod progress;
 mod report;
 mod run;
+mod sweep;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -26,6 +29,7 @@ use clap_complete::Shell;
 
 pub use args::{LogFormat, OutputArgs, RunArgs, ScenarioArgs, VerifyArgs};
 
+use crate::experiment::sweep::SweepError;
 use crate::run::RunError;
 use crate::scenario::explain::explain;
 
@@ -60,6 +64,9 @@ pub enum Failure {
     /// A run could not be made or not be finished.
     #[error(transparent)]
     Run(RunError),
+    /// A sweep could not be made or not be finished.
+    #[error(transparent)]
+    Sweep(SweepError),
 }
 
 impl Failure {
@@ -68,7 +75,7 @@ impl Failure {
         match self {
             Self::Usage(_) => Exit::Usage,
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Success,
-            Self::Output(_) | Self::Run(_) => Exit::Internal,
+            Self::Output(_) | Self::Run(_) | Self::Sweep(_) => Exit::Internal,
         }
     }
 }
@@ -86,6 +93,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Check(check::CheckArgs),
+    Compare(compare::CompareArgs),
     /// Prints a script that completes commands and options in a shell
     Completions {
         /// The shell
@@ -102,8 +110,10 @@ enum Command {
         path: Option<String>,
     },
     New(new::NewArgs),
+    Plan(plan::PlanArgs),
     Report(report::ReportArgs),
     Run(RunArgs),
+    Sweep(sweep::SweepArgs),
     Verify(VerifyArgs),
 }
 
@@ -156,6 +166,7 @@ fn chain(error: &dyn std::error::Error) -> String {
 fn dispatch(command: Command, out: &mut dyn Write) -> Result<Exit, Failure> {
     match command {
         Command::Check(args) => return args.run(out),
+        Command::Compare(args) => return args.run(out),
         Command::Completions { shell } => {
             // The generator panics when it cannot write, so it writes to memory.
             let mut script = Vec::new();
@@ -168,8 +179,10 @@ fn dispatch(command: Command, out: &mut dyn Write) -> Result<Exit, Failure> {
             out.write_all(text.as_bytes())?;
         }
         Command::New(args) => args.run(out)?,
+        Command::Plan(args) => return args.run(out),
         Command::Report(args) => return args.run(out),
         Command::Run(args) => return args.run(out),
+        Command::Sweep(args) => return args.run(out),
         Command::Verify(args) => return args.run(out),
     }
     Ok(Exit::Success)

@@ -128,7 +128,12 @@ impl VerifyArgs {
     }
 }
 
-fn warn(loaded: &Loaded, output: OutputArgs, out: &mut dyn Write) -> Result<(), Failure> {
+/// Prints the warnings of a scenario.
+pub(super) fn warn(
+    loaded: &Loaded,
+    output: OutputArgs,
+    out: &mut dyn Write,
+) -> Result<(), Failure> {
     if output.quiet {
         return Ok(());
     }
@@ -136,7 +141,7 @@ fn warn(loaded: &Loaded, output: OutputArgs, out: &mut dyn Write) -> Result<(), 
 }
 
 /// A flag that Ctrl-C sets, so that a run ends in order; a second Ctrl-C ends the program.
-fn interrupt() -> Arc<AtomicBool> {
+pub(super) fn interrupt() -> Arc<AtomicBool> {
     let flag = Arc::new(AtomicBool::new(false));
     let set = Arc::clone(&flag);
     // Where signals cannot be handled Ctrl-C ends the program at once; finished parts stay.

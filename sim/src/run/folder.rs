@@ -85,7 +85,7 @@ fn free_folder(base: &Path) -> PathBuf {
 }
 
 /// SHA-256 of the expanded scenario.
-pub(super) fn scenario_digest(scenario: &Scenario) -> String {
+pub(crate) fn scenario_digest(scenario: &Scenario) -> String {
     let digest = Sha256::digest(scenario.to_ron());
     digest.iter().map(|octet| format!("{octet:02x}")).collect()
 }

@@ -22,6 +22,7 @@ use crate::scenario::{self, Loaded, Scenario};
 
 pub use adapter::FleetDomain;
 pub use folder::FolderError;
+pub(crate) use folder::scenario_digest;
 
 /// The version of this program.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
