@@ -42,11 +42,17 @@ pub enum Kind {
     SubscriberAlarm,
     /// An interval is over; the payload is its number.
     Interval,
+    /// A meter hands a datagram to its shared medium; the payload is the handle.
+    Offer,
+    /// A meter on a shared medium starts, stops or is admitted; the payload says which.
+    Admit,
+    /// Something is due on a shared medium.
+    Medium,
 }
 
 impl Kind {
     /// Every kind, in the order of their codes.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 15] = [
         Self::PowerOn,
         Self::PowerOff,
         Self::Boot,
@@ -59,11 +65,23 @@ impl Kind {
         Self::SessionAlarm,
         Self::SubscriberAlarm,
         Self::Interval,
+        Self::Offer,
+        Self::Admit,
+        Self::Medium,
     ];
 
     /// The kind of an event.
     pub fn of(event: &Event) -> Option<Self> {
         Self::ALL.get(usize::from(event.kind)).copied()
+    }
+
+    /// Class of the events of this kind within an instant.
+    pub const fn phase(self) -> u8 {
+        match self {
+            // What comes out of a medium arrives in the same instant.
+            Self::Medium => Self::Arrive as u8 - 1,
+            kind => kind as u8,
+        }
     }
 
     /// The name in error messages.
@@ -81,6 +99,9 @@ impl Kind {
             Self::SessionAlarm => "session alarm",
             Self::SubscriberAlarm => "subscriber alarm",
             Self::Interval => "interval ends",
+            Self::Offer => "datagram offered",
+            Self::Admit => "meter admitted",
+            Self::Medium => "medium due",
         }
     }
 }
@@ -145,6 +166,8 @@ pub struct Outgoing<'a> {
     pub retransmission: bool,
     /// When it leaves the node.
     pub departure: Time,
+    /// When its author sent it, the same unless a concentrator forwards it.
+    pub sent: Time,
     /// Domain of the receiver.
     pub domain: usize,
     /// Entity of the receiver.
@@ -183,7 +206,7 @@ impl<A: Agenda, X: Exchange> Context<'_, A, X> {
             Transit::Lost => count.lost += 1,
             Transit::QueueFull => count.queue_full += 1,
         }
-        self.observe_by_taps(out, frame);
+        self.observe_by_taps((out.link, out.cohort), 1, frame as u64);
 
         match transit {
             Transit::Delivered(arrival) => self.deliver(out, arrival, now, sequence),
@@ -197,7 +220,7 @@ impl<A: Agenda, X: Exchange> Context<'_, A, X> {
         if out.domain == self.domain {
             let handle = self
                 .pool
-                .insert(out.source, out.destination, out.departure, out.octets);
+                .insert(out.source, out.destination, out.sent, out.octets);
             event.payload = handle.0;
             self.agenda.post(event);
             return;
@@ -205,7 +228,7 @@ impl<A: Agenda, X: Exchange> Context<'_, A, X> {
         let datagram = Datagram {
             source: out.source,
             destination: out.destination,
-            sent: out.departure,
+            sent: out.sent,
             octets: out.octets.to_vec(),
         };
         if let Err(stop) = self.exchange.send(now, out.domain, event, datagram) {
@@ -214,17 +237,17 @@ impl<A: Agenda, X: Exchange> Context<'_, A, X> {
     }
 
     /// Taps listen: they count, and touch nothing else.
-    fn observe_by_taps(&mut self, out: &Outgoing<'_>, frame: usize) {
+    pub fn observe_by_taps(&mut self, (link, cohort): (usize, usize), frames: u64, octets: u64) {
         if self.fleet.taps.is_empty() {
             return;
         }
         self.telemetry.taps.resize(self.fleet.taps.len(), (0, 0));
         for (tap, seen) in self.fleet.taps.iter().zip(&mut self.telemetry.taps) {
-            let listens = tap.link.is_none_or(|link| link == out.link)
-                && tap.cohort.is_none_or(|cohort| cohort == out.cohort);
+            let listens = tap.link.is_none_or(|tapped| tapped == link)
+                && tap.cohort.is_none_or(|tapped| tapped == cohort);
             if listens {
-                seen.0 += 1;
-                seen.1 += frame as u64;
+                seen.0 += frames;
+                seen.1 += octets;
             }
         }
     }
@@ -239,7 +262,7 @@ impl<A: Agenda, X: Exchange> Context<'_, A, X> {
             out.meter,
             out.direction,
             (kind, out.octets),
-            (out.departure, out.departure),
+            (out.sent, out.departure),
             outcome,
         ));
     }
@@ -283,7 +306,7 @@ pub fn event(
         target,
         source,
         sequence: *sequence,
-        phase: kind as u8,
+        phase: kind.phase(),
         kind: kind as u8,
         payload,
     };

@@ -10,6 +10,7 @@ use bevy_ecs::query::{With, Without};
 use bevy_ecs::system::{Query, SystemState};
 use bevy_ecs::world::World;
 
+use crate::concentrator::{Admission, Concentrator, ConcentratorHost};
 use crate::context::{self, Context, DATAGRAM_MAX, Exchange, Kind};
 use crate::datagram::{Datagram, Pool};
 use crate::event::{Agenda, Event, EventKey};
@@ -24,12 +25,14 @@ type Meters = Query<'static, 'static, MeterQuery, Without<Instance>>;
 type Instances =
     Query<'static, 'static, &'static mut Instance, (With<Instance>, Without<Placement>)>;
 
+type Concentrators = Query<'static, 'static, &'static mut Concentrator>;
+
 /// A part of the fleet with its own world.
 pub struct Domain<A> {
     fleet: Arc<Fleet>,
     index: usize,
     world: World,
-    access: SystemState<(Meters, Instances)>,
+    access: SystemState<(Meters, Instances, Concentrators)>,
     /// ECS entities by entity number of the models; only those of this domain are set.
     entities: Vec<Option<Entity>>,
     agenda: A,
@@ -42,7 +45,7 @@ impl<A: Agenda> Domain<A> {
     /// Builds domain `index` of the fleet and posts its first events to `agenda`.
     pub fn new(fleet: Arc<Fleet>, index: usize, agenda: A) -> Self {
         let mut world = World::new();
-        let mut entities = vec![None; (fleet.meters() + fleet.headend.instances) as usize];
+        let mut entities = vec![None; fleet.entities() as usize];
         for instance in 0..fleet.headend.instances {
             if fleet.domain_of_instance(instance) == index {
                 let entity = world.spawn(spawn::instance(&fleet, instance)).id();
@@ -52,6 +55,12 @@ impl<A: Agenda> Domain<A> {
         for meter in 0..fleet.meters() {
             if fleet.domain_of_meter(meter) == index {
                 entities[meter as usize] = Some(world.spawn(spawn::meter(&fleet, meter)).id());
+            }
+        }
+        for concentrator in 0..fleet.meshes.len() {
+            if fleet.domain_of_concentrator(concentrator) == index {
+                let entity = world.spawn(spawn::concentrator(&fleet, concentrator)).id();
+                entities[fleet.concentrator_entity(concentrator) as usize] = Some(entity);
             }
         }
         let access = SystemState::new(&mut world);
@@ -74,7 +83,7 @@ impl<A: Agenda> Domain<A> {
     fn post_first_events(&mut self) {
         let fleet = Arc::clone(&self.fleet);
         let end = Time(fleet.duration.as_nanos());
-        let (mut meters, mut instances) = self
+        let (mut meters, mut instances, _) = self
             .access
             .get_mut(&mut self.world)
             .expect("queries are always valid");
@@ -160,7 +169,8 @@ impl<A: Agenda> Domain<A> {
             telemetry,
             scratch,
         } = self;
-        let (mut meters, mut instances) = access.get_mut(world).expect("queries are always valid");
+        let (mut meters, mut instances, mut concentrators) =
+            access.get_mut(world).expect("queries are always valid");
         let mut context = Context {
             fleet,
             domain: *index,
@@ -174,7 +184,9 @@ impl<A: Agenda> Domain<A> {
         while let Some(event) = context.agenda.pop_before(end) {
             let kind = Kind::of(&event).expect("the models post no event of another kind");
             let print = match kind {
-                Kind::Arrive => context::fingerprint(context.pool.get_mut(context::handle(&event))),
+                Kind::Arrive | Kind::Offer => {
+                    context::fingerprint(context.pool.get_mut(context::handle(&event)))
+                }
                 _ => 0,
             };
             context.exchange.charge(&event, print)?;
@@ -192,6 +204,16 @@ impl<A: Agenda> Domain<A> {
                     kind,
                     &event,
                 );
+            } else if event.target >= context.fleet.concentrator_entity(0) {
+                let mut concentrator = concentrators
+                    .get_mut(entity)
+                    .expect("concentrators are never despawned");
+                let host = ConcentratorHost {
+                    concentrator: &mut concentrator,
+                    context: &mut context,
+                    now,
+                };
+                handle_concentrator_event(host, kind, &event);
             } else {
                 let mut instance = instances
                     .get_mut(entity)
@@ -241,7 +263,7 @@ impl<A: Agenda> Domain<A> {
 
     /// Calls `visit` for every instance of this domain, in order of their indices.
     pub fn for_each_instance(&mut self, mut visit: impl FnMut(&mut Instance)) {
-        let (_, mut instances) = self
+        let (_, mut instances, _) = self
             .access
             .get_mut(&mut self.world)
             .expect("queries are always valid");
@@ -252,7 +274,7 @@ impl<A: Agenda> Domain<A> {
 
     /// Records the key epochs that are still alive, as of `now`: the end of the run.
     pub fn record_live_keys(&mut self, now: Time) {
-        let (mut meters, mut instances) = self
+        let (mut meters, mut instances, _) = self
             .access
             .get_mut(&mut self.world)
             .expect("queries are always valid");
@@ -281,14 +303,27 @@ impl<A: Agenda> Domain<A> {
         }
     }
 
-    /// Calls `visit` with the number and the components of every meter of this domain.
-    pub fn for_each_meter(&mut self, mut visit: impl FnMut(crate::meter::MeterQueryItem<'_, '_>)) {
-        let (mut meters, _) = self
+    /// Calls `visit` with the components of every meter of this domain and its hops to the
+    /// head-end or its concentrator.
+    pub fn for_each_meter(
+        &mut self,
+        mut visit: impl FnMut(crate::meter::MeterQueryItem<'_, '_>, u32),
+    ) {
+        let (mut meters, _, concentrators) = self
             .access
             .get_mut(&mut self.world)
             .expect("queries are always valid");
         for meter in &mut meters {
-            visit(meter);
+            let hops = self.fleet.meshes.home(meter.placement.meter).map(|home| {
+                let entity = self.fleet.concentrator_entity(home.concentrator);
+                let entity = self.entities[entity as usize]
+                    .expect("a meter and its concentrator are in the same domain");
+                let concentrator = concentrators
+                    .get(entity)
+                    .expect("concentrators are never despawned");
+                concentrator.segment.tree().hops(home.station).unwrap_or(0)
+            });
+            visit(meter, hops.unwrap_or(1));
         }
     }
 }
@@ -307,7 +342,13 @@ fn handle_meter_event<A: Agenda, X: Exchange>(
         Kind::Ready => host.ready(event.payload),
         Kind::Alarm => host.alarm(),
         Kind::Interval => host.interval(event.payload),
-        Kind::InstanceDown | Kind::InstanceUp | Kind::SessionAlarm | Kind::SubscriberAlarm => {
+        Kind::Offer
+        | Kind::Admit
+        | Kind::Medium
+        | Kind::InstanceDown
+        | Kind::InstanceUp
+        | Kind::SessionAlarm
+        | Kind::SubscriberAlarm => {
             unreachable!("posted for instances only")
         }
     }
@@ -325,11 +366,28 @@ fn handle_instance_event<A: Agenda, X: Exchange>(
         Kind::Ready => host.ready(),
         Kind::SessionAlarm => host.session_alarm(event.payload),
         Kind::SubscriberAlarm => host.subscriber_alarm(event.payload),
-        Kind::PowerOn
+        Kind::Offer
+        | Kind::Admit
+        | Kind::Medium
+        | Kind::PowerOn
         | Kind::PowerOff
         | Kind::Boot
         | Kind::Reauthenticate
         | Kind::Alarm
         | Kind::Interval => unreachable!("posted for meters only"),
+    }
+}
+
+fn handle_concentrator_event<A: Agenda, X: Exchange>(
+    mut host: ConcentratorHost<'_, '_, A, X>,
+    kind: Kind,
+    event: &Event,
+) {
+    match kind {
+        Kind::Arrive => host.arrive(context::handle(event)),
+        Kind::Offer => host.offer(context::handle(event), event.source),
+        Kind::Admit => host.admit(event.source, Admission::of(event.payload)),
+        Kind::Medium => host.wake(),
+        _ => unreachable!("posted for meters and instances only"),
     }
 }

@@ -6,6 +6,7 @@
 use core::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 
+use crate::concentrator::Meshes;
 use crate::cost::{McuCost, ServerCost};
 use crate::datagram::{C1222_PORT, PANA_PORT};
 use crate::dist::Dist;
@@ -18,6 +19,11 @@ use crate::time::{Duration, Time};
 pub const METERS_MAX: u32 = (1 << 24) - 2;
 /// Instances that the address plan has room for: 172.16.0.0/16.
 pub const INSTANCES_MAX: u32 = 65_534;
+
+/// First address of 172.17.0.0 to 172.31.255.255, where concentrators have theirs.
+const CONCENTRATOR_NETWORK: u32 = 0xAC11_0000;
+/// Concentrators that the address plan has room for.
+pub const CONCENTRATORS_MAX: u32 = 15 << 16;
 
 /// A group of meters that are alike.
 #[derive(Clone, Debug)]
@@ -169,6 +175,8 @@ pub struct Fleet {
     pub cohorts: Vec<Cohort>,
     /// Link profiles.
     pub links: Vec<LinkProfile>,
+    /// Media that meters share, and their concentrators.
+    pub meshes: Meshes,
     /// Electricity use.
     pub load: LoadModel,
     /// Interval reports.
@@ -229,6 +237,16 @@ impl Fleet {
         self.meters() + instance
     }
 
+    /// The entity number of a concentrator; they follow the instances.
+    pub fn concentrator_entity(&self, concentrator: u32) -> u32 {
+        self.meters() + self.headend.instances + concentrator
+    }
+
+    /// Meters, instances and concentrators: the entities with components.
+    pub fn entities(&self) -> u32 {
+        self.concentrator_entity(self.meshes.len())
+    }
+
     /// How many domains there are.
     pub fn domains(&self) -> usize {
         match self.partition {
@@ -239,9 +257,22 @@ impl Fleet {
 
     /// The domain of `meter`.
     pub fn domain_of_meter(&self, meter: u32) -> usize {
+        match (self.partition, self.meshes.home(meter)) {
+            (Partition::ByInstance, _) => self.instance_of(meter) as usize,
+            (Partition::Split(_), Some(home)) => self.domain_of_concentrator(home.concentrator),
+            (Partition::Split(domains), None) => {
+                (self.headend.instances + meter % domains) as usize
+            }
+        }
+    }
+
+    /// The domain of a concentrator and all its meters.
+    pub fn domain_of_concentrator(&self, concentrator: u32) -> usize {
         match self.partition {
-            Partition::ByInstance => self.instance_of(meter) as usize,
-            Partition::Split(domains) => (self.headend.instances + meter % domains) as usize,
+            Partition::ByInstance => {
+                self.meshes.concentrators[concentrator as usize].instance as usize
+            }
+            Partition::Split(domains) => (self.headend.instances + concentrator % domains) as usize,
         }
     }
 
@@ -276,6 +307,30 @@ impl Fleet {
     /// The network address of an instance.
     pub fn instance_address(&self, instance: u32) -> Ipv4Addr {
         Ipv4Addr::from_bits(0xAC10_0001 + instance)
+    }
+
+    /// The network address of a concentrator.
+    pub const fn concentrator_address(&self, concentrator: u32) -> Ipv4Addr {
+        Ipv4Addr::from_bits(CONCENTRATOR_NETWORK + concentrator)
+    }
+
+    /// The concentrator with the network address `address`.
+    pub fn concentrator_of_address(&self, address: Ipv4Addr) -> Option<u32> {
+        let concentrator = address.to_bits().checked_sub(CONCENTRATOR_NETWORK)?;
+        (concentrator < self.meshes.len()).then_some(concentrator)
+    }
+
+    /// Which way a datagram goes that comes from `address`.
+    pub fn direction_from(&self, address: Ipv4Addr) -> Direction {
+        match self.meter_of_address(address) {
+            Some(_) => Direction::Up,
+            None => Direction::Down,
+        }
+    }
+
+    /// Whether the messages of `meter` are recorded one by one.
+    pub fn is_sampled(&self, meter: u32) -> bool {
+        Stream::new(self.seed, meter, Purpose::Sampling).chance(self.message_sample_ppb)
     }
 
     /// The socket on which an instance or a meter at `address` speaks PANA.

@@ -16,6 +16,7 @@
 
 pub mod alarm;
 pub mod clock;
+pub mod concentrator;
 pub mod context;
 pub mod cost;
 pub mod datagram;

@@ -1,4 +1,4 @@
-//! How meters and instances come into the world.
+//! How meters, instances and concentrators come into the world.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -11,10 +11,11 @@ use firmware::{Env, Instant};
 
 use crate::alarm::AlarmClock;
 use crate::clock::Clock;
+use crate::concentrator::{Admission, Concentrator, Meshes};
 use crate::dist;
 use crate::fleet::Fleet;
-use crate::headend::{Downlink, Instance, Station};
-use crate::link::Lane;
+use crate::headend::{Downlink, Instance, Station, Trunk};
+use crate::link::{Lane, Segment, StationId};
 use crate::load::House;
 use crate::meter::{
     Firmware, MeterBundle, Placement, Premise, Processor, Supply, Uplink, report_offset,
@@ -39,8 +40,7 @@ fn birth(fleet: &Fleet, meter: u32) -> Birth {
         .clock_drift
         .sample(&mut stream);
     let report_offset = report_offset(fleet.reports.spread, &mut stream);
-    let sampled =
-        Stream::new(fleet.seed, meter, Purpose::Sampling).chance(fleet.message_sample_ppb);
+    let sampled = fleet.is_sampled(meter);
     Birth {
         psk,
         drift_ppb,
@@ -69,6 +69,10 @@ pub(crate) fn meter(fleet: &Fleet, meter: u32) -> MeterBundle {
             address: fleet.meter_address(meter),
             report_offset: birth.report_offset,
             sampled: birth.sampled,
+            concentrator: fleet
+                .meshes
+                .home(meter)
+                .map(|home| fleet.concentrator_entity(home.concentrator)),
         },
         firmware: Firmware {
             image: Meter::new(Arc::clone(&fleet.meter_firmware), provisioning),
@@ -91,6 +95,7 @@ pub(crate) fn meter(fleet: &Fleet, meter: u32) -> MeterBundle {
             cycle: 0,
             timing: stream(Purpose::Timing),
             joined: false,
+            admission: Admission::Off,
         },
         uplink: Uplink(Lane::new(stream(Purpose::Uplink))),
         premise: Premise {
@@ -109,6 +114,14 @@ pub(crate) fn instance(fleet: &Fleet, index: u32) -> Instance {
     let mut env = Env::new(Instant::ZERO, &mut entropy, &mut work);
     let mut image = Headend::new(Arc::clone(&fleet.headend_software), &mut env);
     let mut downlinks = Vec::with_capacity(ranks.len());
+    let trunks: Vec<Trunk> = (0..)
+        .zip(&fleet.meshes.concentrators)
+        .filter(|(_, plan)| plan.instance == index)
+        .map(|(concentrator, _)| Trunk {
+            concentrator,
+            lane: Lane::new(Meshes::stream(fleet.seed, concentrator, Purpose::Downlink)),
+        })
+        .collect();
     for rank in ranks {
         let meter = fleet.meter_at(index, rank);
         let birth = birth(fleet, meter);
@@ -119,10 +132,21 @@ pub(crate) fn instance(fleet: &Fleet, index: u32) -> Instance {
         });
         let stream = |purpose| Stream::new(fleet.seed, meter, purpose);
         let cohort = fleet.cohort_of(meter);
+        let trunk = fleet.meshes.home(meter).and_then(|home| {
+            let concentrator = |trunk: &Trunk| trunk.concentrator;
+            trunks
+                .binary_search_by_key(&home.concentrator, concentrator)
+                .ok()
+        });
+        let link = match fleet.meshes.home(meter) {
+            Some(home) => fleet.meshes.kind_of(home.concentrator).backhaul,
+            None => fleet.cohorts[cohort].link,
+        };
         downlinks.push(Downlink {
             lane: Lane::new(stream(Purpose::Downlink)),
             entropy: stream(Purpose::HeadendProtocol),
-            link: fleet.cohorts[cohort].link as u16,
+            trunk: trunk.map(|trunk| trunk as u32),
+            link: link as u16,
             cohort: cohort as u16,
             sampled: birth.sampled,
             alarm: AlarmClock::default(),
@@ -137,8 +161,36 @@ pub(crate) fn instance(fleet: &Fleet, index: u32) -> Instance {
         ready: Time::FAR_FUTURE,
         up: true,
         downlinks,
+        trunks,
         session_alarms: Vec::new(),
         load: InstanceLoad::default(),
+        posted: 0,
+    }
+}
+
+/// The component of a concentrator with its segment.
+pub(crate) fn concentrator(fleet: &Fleet, index: u32) -> Concentrator {
+    let plan = &fleet.meshes.concentrators[index as usize];
+    let mesh = fleet.meshes.kind_of(index);
+    let stream = |purpose| Meshes::stream(fleet.seed, index, purpose);
+    let topology = fleet.meshes.topology(fleet.seed, index);
+    let channel = &mut stream(Purpose::Channel);
+    let mut segment = Segment::new(Arc::clone(&mesh.plan), &topology, channel);
+    for station in 1..topology.stations() {
+        segment.set_admitted(StationId(station), false);
+        segment.set_power(Time::ZERO, StationId(station), false);
+    }
+    Concentrator {
+        index,
+        entity: fleet.concentrator_entity(index),
+        address: fleet.concentrator_address(index),
+        link: mesh.link,
+        backhaul: mesh.backhaul,
+        cohort: plan.cohort,
+        instance: plan.instance,
+        segment,
+        uplink: Lane::new(stream(Purpose::Uplink)),
+        wake: Time::FAR_FUTURE,
         posted: 0,
     }
 }

@@ -137,6 +137,8 @@ pub struct TrafficCount {
     pub lost: u64,
     /// Frames dropped at a full queue.
     pub queue_full: u64,
+    /// Time on a shared medium; that of a lane follows from its octets.
+    pub airtime: Duration,
 }
 
 impl TrafficCount {
@@ -148,6 +150,7 @@ impl TrafficCount {
         self.retransmissions += other.retransmissions;
         self.lost += other.lost;
         self.queue_full += other.queue_full;
+        self.airtime = self.airtime + other.airtime;
     }
 }
 
@@ -158,6 +161,8 @@ pub enum NodeId {
     Meter(u32),
     /// A head-end instance.
     Instance(u32),
+    /// A concentrator.
+    Concentrator(u32),
 }
 
 /// A bounded-error histogram of durations: 16 buckets per power of two.

@@ -6,8 +6,9 @@ use firmware::crypto::Work;
 use firmware::headend::{Alarm, Channel, Headend, HeadendEvent, StoreAccess};
 use firmware::{Env, Instant};
 
-use super::{Admission, Downlink, Instance};
+use super::{Admission, Downlink, Instance, Trunk};
 use crate::alarm::AlarmClock;
+use crate::concentrator::relayed_peer;
 use crate::context::{Context, Exchange, Kind, Outgoing, is_c1222, message_record};
 use crate::datagram::{C1222_PORT, Handle, MessageType, PANA_PORT};
 use crate::event::Agenda;
@@ -129,16 +130,15 @@ impl<A: Agenda, X: Exchange> InstanceHost<'_, '_, A, X> {
         };
         let record = self.message_record(source, port, &octets, sent);
         self.context.telemetry.datagrams += 1;
-        if let Some(rank) = self.rank_of(SocketAddr::V4(source)) {
-            let downlink = &mut self.instance.downlinks[rank as usize];
-            let link = &self.context.fleet.links[usize::from(downlink.link)];
-            // The modem has just sent, so what goes back finds it connected.
-            downlink.lane.keep_up(&link.down, self.now);
-        }
+        self.keep_up(source);
 
         let peer = SocketAddr::V4(source);
         let mut result = Ok(());
-        let work = self.with_image(Some(peer), |image, utc, env| {
+        let about = match channel {
+            Channel::Pana => relayed_peer(peer, &octets),
+            Channel::C1222 => peer,
+        };
+        let work = self.with_image(Some(about), |image, utc, env| {
             result = image.handle_datagram(channel, peer, &mut octets, utc, env);
         });
         let cost = self.service_time(&work, octets.len());
@@ -165,6 +165,22 @@ impl<A: Agenda, X: Exchange> InstanceHost<'_, '_, A, X> {
         self.context.pool.release(handle);
 
         self.finish(done);
+    }
+
+    /// The access of the sender has just sent, so what goes back finds it connected.
+    fn keep_up(&mut self, source: SocketAddrV4) {
+        let Some(rank) = self.rank_of(SocketAddr::V4(source)) else {
+            return;
+        };
+        let downlink = &mut self.instance.downlinks[rank as usize];
+        let profile = &self.context.fleet.links[usize::from(downlink.link)].down;
+        if profile.connection.is_some() {
+            let lane = match downlink.trunk {
+                Some(trunk) => &mut self.instance.trunks[trunk as usize].lane,
+                None => &mut downlink.lane,
+            };
+            lane.keep_up(profile, self.now);
+        }
     }
 
     fn service_time(&mut self, work: &Work, octets: usize) -> Duration {
@@ -272,7 +288,13 @@ impl<A: Agenda, X: Exchange> InstanceHost<'_, '_, A, X> {
             let SocketAddr::V4(destination) = transmit.destination else {
                 continue;
             };
-            let Some(rank) = self.rank_of(transmit.destination) else {
+            let mut rank = self.rank_of(transmit.destination);
+            if rank.is_none() && fleet.concentrator_of_address(*destination.ip()).is_some() {
+                // A relay element at a concentrator: on the link of the meter behind it.
+                let octets = &scratch[..transmit.len];
+                rank = self.rank_of(relayed_peer(transmit.destination, octets));
+            }
+            let Some(rank) = rank else {
                 let node = NodeId::Instance(self.instance.index);
                 self.context.telemetry.reject(node, "link", "unroutable");
                 continue;
@@ -280,11 +302,19 @@ impl<A: Agenda, X: Exchange> InstanceHost<'_, '_, A, X> {
             let meter = fleet.meter_at(self.instance.index, rank);
             let Downlink {
                 lane,
+                trunk,
                 link,
                 cohort,
                 sampled,
                 ..
             } = &mut self.instance.downlinks[rank as usize];
+            let (lane, target) = match trunk {
+                Some(trunk) => {
+                    let Trunk { concentrator, lane } = &mut self.instance.trunks[*trunk as usize];
+                    (lane, fleet.concentrator_entity(*concentrator))
+                }
+                None => (lane, meter),
+            };
             let port = match transmit.channel {
                 Channel::Pana => PANA_PORT,
                 Channel::C1222 => C1222_PORT,
@@ -300,8 +330,9 @@ impl<A: Agenda, X: Exchange> InstanceHost<'_, '_, A, X> {
                 octets: &scratch[..transmit.len],
                 retransmission: transmit.retransmission,
                 departure,
+                sent: departure,
                 domain: fleet.domain_of_meter(meter),
-                target: meter,
+                target,
                 sender: self.instance.entity,
             };
             self.context

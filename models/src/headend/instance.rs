@@ -13,11 +13,22 @@ use crate::rng::Stream;
 use crate::telemetry::InstanceLoad;
 use crate::time::Time;
 
+/// The head-end's end of a concentrator's link.
+#[derive(Debug)]
+pub struct Trunk {
+    /// Index of the concentrator.
+    pub concentrator: u32,
+    /// The lane to the concentrator.
+    pub lane: Lane,
+}
+
 /// The head-end's end of one meter's link, and its randomness towards that meter.
 #[derive(Debug)]
 pub struct Downlink {
-    /// The lane to the meter.
+    /// The lane to the meter, unless it is behind a concentrator.
     pub lane: Lane,
+    /// The link of its concentrator, as an index.
+    pub trunk: Option<u32>,
     /// Nonces and retransmission jitter towards the meter.
     pub entropy: Stream,
     /// Index of the link profile.
@@ -49,6 +60,8 @@ pub struct Instance {
     pub up: bool,
     /// Links to its meters, by rank.
     pub downlinks: Vec<Downlink>,
+    /// Links to the concentrators of its meters, in order of these.
+    pub trunks: Vec<Trunk>,
     /// Ring when a session has something to do, by session number.
     pub session_alarms: Vec<AlarmClock>,
     /// Load since the last report.

@@ -5,5 +5,5 @@ mod instance;
 mod station;
 
 pub use host::InstanceHost;
-pub use instance::{Downlink, Instance};
+pub use instance::{Downlink, Instance, Trunk};
 pub use station::{Admission, Station};

@@ -55,7 +55,7 @@ pub use point_to_point::PointToPoint;
 pub use profile::{Direction, LaneProfile, LinkProfile, Medium};
 pub use segment::Segment;
 
-use crate::time::Time;
+use crate::time::{Duration, Time};
 
 /// A station of a link: the root (concentrator, border router, head-end) is station 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -107,6 +107,19 @@ impl Cause {
     }
 }
 
+/// What moving a datagram took, over all its hops.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Effort {
+    /// Frames that were sent, repetitions included.
+    pub transmissions: u32,
+    /// Frames without the repetitions.
+    pub frames: u32,
+    /// Octets of all transmissions.
+    pub octets: u32,
+    /// Time that they and their acknowledgements occupied the medium.
+    pub airtime: Duration,
+}
+
 /// What became of a datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Outcome {
@@ -118,6 +131,8 @@ pub struct Outcome {
     pub result: Result<(), Cause>,
     /// Hops that it made.
     pub hops: u8,
+    /// What they took; nothing on a lane, which counts for itself.
+    pub effort: Effort,
 }
 
 /// A link of any kind, as the event loop drives it.

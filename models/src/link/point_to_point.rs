@@ -3,7 +3,9 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::{Cause, Direction, Lane, Link, LinkProfile, Outcome, Packet, StationId, Transit};
+use super::{
+    Cause, Direction, Effort, Lane, Link, LinkProfile, Outcome, Packet, StationId, Transit,
+};
 use crate::time::Time;
 
 /// Two lanes between the root and one other station.
@@ -45,6 +47,7 @@ impl Link for PointToPoint {
             at,
             result,
             hops: 1,
+            effort: Effort::default(),
         });
     }
 

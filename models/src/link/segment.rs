@@ -19,7 +19,7 @@ use super::draws::Draws;
 use super::hop::{Hop, HopLoss, Service};
 use super::phy::Phy;
 use super::topology::{RoutingTree, Topology};
-use super::{Cause, Link, Outcome, Packet, StationId};
+use super::{Cause, Effort, Link, Outcome, Packet, StationId};
 use crate::rng::Stream;
 use crate::time::{Duration, Time};
 
@@ -57,6 +57,7 @@ struct Job {
     /// What is left of the route from the root, last station first.
     route: Vec<u32>,
     hops: u8,
+    effort: Effort,
 }
 
 /// A transmission that is under way.
@@ -72,6 +73,8 @@ struct Station {
     queue: VecDeque<u32>,
     serving: Option<Serving>,
     powered: bool,
+    /// Whether it forwards for others.
+    admitted: bool,
     /// Counts transmissions, so that the end of one that was cut off is told apart.
     transmission: u32,
     sent: u32,
@@ -127,6 +130,7 @@ impl Segment {
             queue: VecDeque::new(),
             serving: None,
             powered: true,
+            admitted: true,
             transmission: 0,
             sent: 0,
             probes: 0,
@@ -186,12 +190,39 @@ impl Segment {
         }
     }
 
+    /// Says whether a station has been admitted to the network: only then do others choose it.
+    pub fn set_admitted(&mut self, station: StationId, admitted: bool) {
+        self.stations[station.0 as usize].admitted = admitted;
+    }
+
+    /// Whether a station has been admitted to the network.
+    pub fn is_admitted(&self, station: StationId) -> bool {
+        self.stations
+            .get(station.0 as usize)
+            .is_some_and(|state| state.admitted)
+    }
+
+    /// Through which station one that has not been admitted talks to the rest of the world.
+    ///
+    /// It listens for beacons, which only admitted stations send, and takes the best of them as
+    /// its parent.
+    pub fn relay_for(&mut self, station: StationId) -> Option<StationId> {
+        let stations = &self.stations;
+        let admitted = |station: u32| stations[station as usize].admitted;
+        if self.tree.reconsider_among(station.0, admitted).is_some() {
+            self.counts.parent_switches += 1;
+        }
+        let (parent, _) = self.tree.parent(station.0)?;
+        admitted(parent).then_some(StationId(parent))
+    }
+
     fn insert(&mut self, packet: Packet, number: u32) -> u32 {
         if let Some(index) = self.free.pop() {
             let job = &mut self.jobs[index as usize];
             job.packet = packet;
             job.number = number;
             job.hops = 0;
+            job.effort = Effort::default();
             job.route.clear();
             return index;
         }
@@ -200,17 +231,24 @@ impl Segment {
             number,
             route: Vec::new(),
             hops: 0,
+            effort: Effort::default(),
         });
         self.jobs.len() as u32 - 1
     }
 
     fn end(&mut self, at: Time, job: u32, result: Result<(), Cause>) {
-        let Job { packet, hops, .. } = self.jobs[job as usize];
+        let Job {
+            packet,
+            hops,
+            effort,
+            ..
+        } = self.jobs[job as usize];
         self.outcomes.push_back(Outcome {
             packet,
             at,
             result,
             hops,
+            effort,
         });
         self.free.push(job);
     }
@@ -289,6 +327,11 @@ impl Segment {
         self.counts.hops += 1;
         self.counts.transmissions += u64::from(service.transmissions);
         self.counts.octets += u64::from(service.octets);
+        let effort = &mut self.jobs[job as usize].effort;
+        effort.transmissions += service.transmissions;
+        effort.frames += service.transmissions.min(service.frames);
+        effort.octets += service.octets;
+        effort.airtime = effort.airtime + service.airtime;
         let state = &mut self.stations[station as usize];
         state.serving = Some(Serving { job, to, service });
         self.agenda.push(Reverse((
@@ -336,7 +379,9 @@ impl Segment {
             self.probe(now, station);
             news = true;
         }
-        if news && self.tree.reconsider(station).is_some() {
+        let stations = &self.stations;
+        let admitted = |station: u32| stations[station as usize].admitted;
+        if news && self.tree.reconsider_among(station, admitted).is_some() {
             self.counts.parent_switches += 1;
         }
     }
@@ -390,6 +435,7 @@ impl Link for Segment {
                 at: now,
                 result,
                 hops: 0,
+                effort: Effort::default(),
             });
             return;
         };
@@ -421,7 +467,7 @@ impl Link for Segment {
 }
 
 /// The collision domain of each station as a receiver.
-fn collision_domains(plan: &SegmentPlan, topology: &Topology) -> Vec<u32> {
+pub(crate) fn collision_domains(plan: &SegmentPlan, topology: &Topology) -> Vec<u32> {
     let stations = topology.stations();
     match plan.hop.phy {
         Phy::SunFsk(_) => (0..stations).collect(),

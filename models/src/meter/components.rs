@@ -11,6 +11,7 @@ use firmware::meter::Meter;
 use super::Attempt;
 use crate::alarm::AlarmClock;
 use crate::clock::Clock;
+use crate::concentrator::Admission;
 use crate::datagram::Handle;
 use crate::link::Lane;
 use crate::load::House;
@@ -34,6 +35,8 @@ pub struct Placement {
     pub report_offset: Duration,
     /// Whether its messages are recorded one by one.
     pub sampled: bool,
+    /// Entity number of its concentrator, if it is on a shared medium.
+    pub concentrator: Option<u32>,
 }
 
 /// The firmware, its entropy and the attempt that it is engaged in.
@@ -81,6 +84,8 @@ pub struct Supply {
     pub timing: Stream,
     /// Whether the meter has ever joined.
     pub joined: bool,
+    /// How far it has got on a shared medium.
+    pub admission: Admission,
 }
 
 /// The meter's end of its link.

@@ -1,13 +1,15 @@
 //! The host of a meter's firmware: what happens to a meter in each kind of event.
 
-use core::net::SocketAddrV4;
+use core::net::{SocketAddr, SocketAddrV4};
 
 use firmware::Env;
 use firmware::crypto::Work;
 use firmware::meter::{Channel, Interval, Meter, MeterEvent};
+use firmware::pana::relay;
 
 use super::{Attempt, MeterQueryItem, Processor};
-use crate::context::{Context, Exchange, Kind, Outgoing, is_c1222, message_record};
+use crate::concentrator::{Admission, is_for_relay};
+use crate::context::{Context, Exchange, Kind, Outgoing, event, is_c1222, message_record};
 use crate::datagram::{C1222_PORT, Handle, MessageType, PANA_PORT};
 use crate::event::Agenda;
 use crate::fleet::Fleet;
@@ -65,6 +67,7 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
         self.meter.supply.powered = false;
         self.meter.supply.running = false;
         self.meter.supply.cycle += 1;
+        self.admit(Admission::Off, self.now);
         while let Some(handle) = self.meter.processor.inbox.pop_front() {
             self.context.pool.release(handle);
         }
@@ -88,6 +91,7 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
             return;
         }
         self.meter.supply.running = true;
+        self.admit(Admission::Joining, self.now);
         let trigger = if cycle == 0 {
             "power_on"
         } else {
@@ -206,6 +210,12 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
 
     fn handle_datagram(&mut self, handle: Handle) {
         let datagram = self.context.pool.get_mut(handle);
+        if self.meter.placement.concentrator.is_some()
+            && is_for_relay(self.context.fleet, datagram.source, &datagram.octets)
+        {
+            self.relay(handle);
+            return;
+        }
         let (sent, port) = (datagram.sent, datagram.source.port());
         let mut octets = core::mem::take(&mut datagram.octets);
         let channel = if is_c1222(port) {
@@ -254,6 +264,77 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
         }
         self.context.pool.get_mut(handle).octets = octets;
         self.context.pool.release(handle);
+    }
+
+    /// Relays a PANA message between a joining neighbour and the head-end (RFC 6345).
+    fn relay(&mut self, handle: Handle) {
+        if !self.meter.firmware.image.is_open() {
+            self.reject(handle, "pana", "access_closed");
+            return;
+        }
+        let placement = *self.meter.placement;
+        let fleet: &Fleet = self.context.fleet;
+        let datagram = self.context.pool.get_mut(handle);
+        let mut scratch = core::mem::take(self.context.scratch);
+        let up = fleet.meter_of_address(*datagram.source.ip()).is_some();
+        let result = if up {
+            let (pac, octets) = (SocketAddr::V4(datagram.source), &datagram.octets);
+            relay::relay_from_pac(pac, octets, &mut scratch).map(|len| {
+                let instance = fleet.instance_address(placement.instance);
+                datagram.source = SocketAddrV4::new(placement.address, PANA_PORT);
+                datagram.destination = SocketAddrV4::new(instance, PANA_PORT);
+                len
+            })
+        } else {
+            relay::relay_from_paa(&datagram.octets).map(|(pac, message)| {
+                scratch[..message.len()].copy_from_slice(message);
+                if let SocketAddr::V4(pac) = pac {
+                    datagram.destination = pac;
+                }
+                message.len()
+            })
+        };
+        if let Ok(len) = result {
+            datagram.octets.clear();
+            datagram.octets.extend_from_slice(&scratch[..len]);
+        }
+        let octets = datagram.octets.len();
+        *self.context.scratch = scratch;
+        self.context.telemetry.datagrams += 1;
+
+        let mcu = fleet.cohorts[usize::from(placement.cohort)].mcu;
+        let cpu = mcu.time(&Work::NONE, octets);
+        let processor = &mut *self.meter.processor;
+        processor.worked = processor.worked + cpu;
+        processor.busy_until = processor.busy_until.max(self.now) + cpu;
+        let done = processor.busy_until;
+        match result {
+            Ok(_) => self.offer(handle, done),
+            Err(reject) => self.reject(handle, "pana", reject.name()),
+        }
+    }
+
+    /// Hands a datagram to the shared medium.
+    fn offer(&mut self, handle: Handle, departure: Time) {
+        if let Some(concentrator) = self.meter.placement.concentrator {
+            let (meter, posted) = (self.meter.placement.meter, &mut self.meter.processor.posted);
+            let kind = Kind::Offer;
+            let event = event(departure, kind, concentrator, meter, posted, handle.0);
+            self.context.agenda.post(event);
+        }
+    }
+
+    /// Tells the shared medium how far this meter has got.
+    fn admit(&mut self, admission: Admission, time: Time) {
+        if let Some(concentrator) = self.meter.placement.concentrator
+            && self.meter.supply.admission != admission
+        {
+            self.meter.supply.admission = admission;
+            let (meter, posted) = (self.meter.placement.meter, &mut self.meter.processor.posted);
+            let payload = admission as u32;
+            let event = event(time, Kind::Admit, concentrator, meter, posted, payload);
+            self.context.agenda.post(event);
+        }
     }
 
     fn message_record(
@@ -319,6 +400,15 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
     fn settle(&mut self, done: Time) {
         let ending = self.drain_events();
         self.drain_datagrams(done);
+        if self.meter.placement.concentrator.is_some() {
+            // The last message of an authentication still leaves through the relay element.
+            let admission = if self.meter.firmware.image.is_open() {
+                Admission::Admitted
+            } else {
+                Admission::Joining
+            };
+            self.admit(admission, done);
+        }
         if let Some(ending) = ending
             && let Some(attempt) = self.meter.firmware.attempt.take()
         {
@@ -390,6 +480,19 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
             {
                 attempt.sent(transmit.len, transmit.retransmission);
             }
+            if placement.concentrator.is_some() {
+                let octets = &scratch[..transmit.len];
+                let (source, destination) = (
+                    SocketAddrV4::new(placement.address, port),
+                    SocketAddrV4::new(instance, port),
+                );
+                let handle = self
+                    .context
+                    .pool
+                    .insert(source, destination, departure, octets);
+                self.offer(handle, departure);
+                continue;
+            }
             let out = Outgoing {
                 meter: placement.meter,
                 link: usize::from(placement.link),
@@ -401,6 +504,7 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
                 octets: &scratch[..transmit.len],
                 retransmission: transmit.retransmission,
                 departure,
+                sent: departure,
                 domain,
                 target,
                 sender: placement.meter,

@@ -167,6 +167,8 @@ fn write_network(folder: &Path) {
             retransmissions: 0,
             drops_loss: 1,
             drops_queue: 0,
+            airtime_ns: 4_000_000,
+            utilisation: 0.004,
         }],
     );
     write(

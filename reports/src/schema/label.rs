@@ -8,6 +8,9 @@ pub const METER: &str = "meter";
 /// Key or role at the head-end.
 pub const HEADEND: &str = "headend";
 
+/// Role at a concentrator or border router.
+pub const CONCENTRATOR: &str = "concentrator";
+
 /// From the meter to the head-end.
 pub const UP: &str = "up";
 /// From the head-end to the meter.

@@ -171,6 +171,10 @@ table! {
         drops_loss: u64 = Count,
         /// Frames a full queue dropped.
         drops_queue: u64 = Count,
+        /// Time that those frames occupied the medium, with acknowledgements and repetitions.
+        airtime_ns: i64 = Nanoseconds,
+        /// `airtime_ns` over the bin, averaged over all lanes or collision domains of the medium.
+        utilisation: f64 = Ratio,
     }
 }
 
@@ -259,7 +263,7 @@ table! {
 table! {
     /// One row per node, protocol, cause and time bin in which the node discarded something.
     pub table "rejects" => RejectRow, RejectColumns {
-        /// Kind of node: `meter` or `headend`.
+        /// Kind of node: `meter`, `concentrator` or `headend`.
         node: &'static str = Identifier,
         /// Index of the node among those of its kind.
         node_id: u32 = Identifier,

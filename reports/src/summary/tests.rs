@@ -228,6 +228,8 @@ fn reads_traffic_headend_and_rejects_of_a_small_run() {
         retransmissions: 1,
         drops_loss: 1,
         drops_queue: 0,
+        airtime_ns: 4_000_000,
+        utilisation: 0.004,
     };
     write(
         folder.path(),

@@ -59,6 +59,8 @@ pub struct Recorder {
     totals: Vec<MeterTotals>,
     counts: Counts,
     bin_start: Time,
+    /// Lanes or collision domains of each medium.
+    channels: Vec<u64>,
     buffers: Buffers,
 }
 
@@ -112,6 +114,7 @@ impl Recorder {
             ..Counts::default()
         };
         Ok(Self {
+            channels: channels(&fleet),
             fleet,
             keys,
             writers,
@@ -280,6 +283,7 @@ impl Recorder {
             fleet,
             buffers,
             writers,
+            channels,
             ..
         } = self;
         for (link, profile) in fleet.links.iter().enumerate() {
@@ -288,8 +292,10 @@ impl Recorder {
                     let index = Telemetry::traffic_index(link, direction, kind);
                     let count = buffers.traffic.get(index).copied().unwrap_or_default();
                     if count.frames > 0 {
+                        let airtime = airtime(fleet, link, direction, &count);
+                        let use_of = (airtime, channels[link]);
                         push(&mut writers.traffic, || {
-                            rows::traffic(&profile.name, direction, kind, &bin, &count)
+                            rows::traffic(&profile.name, direction, kind, &bin, &count, use_of)
                         })?;
                     }
                 }
@@ -346,9 +352,9 @@ impl Recorder {
         let mut meters = Vec::with_capacity(self.totals.len());
         for (index, domain) in (0..).zip(domains.iter_mut()) {
             let (fleet, totals) = (&self.fleet, &self.totals);
-            domain.world_mut().for_each_meter(|meter| {
+            domain.world_mut().for_each_meter(|meter, hops| {
                 let totals = &totals[meter.placement.meter as usize];
-                meters.push(rows::meter(fleet, &meter, index, totals));
+                meters.push(rows::meter(fleet, &meter, hops, index, totals));
             });
         }
         meters.sort_by_key(|row| row.meter);
@@ -371,4 +377,29 @@ fn push<R: reports::Row>(
 
 fn finish<R: reports::Row>(writer: Option<TableWriter<R>>) -> Result<(), Error> {
     writer.map_or(Ok(()), |writer| writer.finish().map(drop))
+}
+
+/// How long the frames of `count` occupied their medium: lanes follow from their octets.
+fn airtime(fleet: &Fleet, link: usize, direction: Direction, count: &TrafficCount) -> Duration {
+    if fleet.meshes.kinds.iter().any(|kind| kind.link == link) {
+        return count.airtime;
+    }
+    let rate_bps = u128::from(fleet.links[link].lane(direction).rate_bps.max(1));
+    let nanos = u128::from(count.octets) * 8_000_000_000 / rate_bps;
+    Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+}
+
+/// Lanes in one direction or collision domains of each medium.
+fn channels(fleet: &Fleet) -> Vec<u64> {
+    let of_link = |link: usize| {
+        let kinds = &fleet.meshes.kinds;
+        if let Some(mesh) = kinds.iter().position(|kind| kind.link == link) {
+            return fleet.meshes.collision_domains(fleet.seed, mesh);
+        }
+        let meters = fleet.cohorts.iter().filter(|cohort| cohort.link == link);
+        let concentrators = fleet.meshes.concentrators.iter();
+        let concentrators = concentrators.filter(|plan| kinds[plan.mesh].backhaul == link);
+        meters.map(|cohort| u64::from(cohort.count)).sum::<u64>() + concentrators.count() as u64
+    };
+    (0..fleet.links.len()).map(of_link).collect()
 }

@@ -182,7 +182,9 @@ pub(super) fn traffic(
     kind: MessageType,
     bin: &Bin,
     count: &TrafficCount,
+    (airtime, channels): (Duration, u64),
 ) -> TrafficRow {
+    let available = bin.width_ns as f64 * channels.max(1) as f64;
     TrafficRow {
         medium: medium.to_owned(),
         direction: direction.name(),
@@ -196,6 +198,8 @@ pub(super) fn traffic(
         retransmissions: count.retransmissions,
         drops_loss: count.lost,
         drops_queue: count.queue_full,
+        airtime_ns: duration(airtime),
+        utilisation: airtime.as_nanos() as f64 / available,
     }
 }
 
@@ -239,6 +243,7 @@ pub(super) fn reject(
     let (node, node_id) = match node {
         NodeId::Meter(meter) => (label::METER, meter),
         NodeId::Instance(instance) => (label::HEADEND, instance),
+        NodeId::Concentrator(concentrator) => (label::CONCENTRATOR, concentrator),
     };
     RejectRow {
         node,
@@ -254,6 +259,7 @@ pub(super) fn reject(
 pub(super) fn meter(
     fleet: &Fleet,
     meter: &MeterQueryItem<'_, '_>,
+    hops: u32,
     domain: u32,
     totals: &MeterTotals,
 ) -> MeterRow {
@@ -269,7 +275,7 @@ pub(super) fn meter(
         id_p: fleet.identity(placement.meter),
         ap_title: format!(".{network}.{number}"),
         address: placement.address.to_string(),
-        hop_count: 1,
+        hop_count: hops,
         powered_on_ns: totals.powered.map(time),
         joined_ns: totals.joined.map(time),
         time_to_join_ns: joined.map(|(powered, joined)| duration(joined.saturating_since(powered))),

@@ -58,9 +58,14 @@ impl Domain for FleetDomain {
         };
         let entity = |number: u32| {
             let meters = self.fleet.meters();
-            match number.checked_sub(meters) {
-                Some(instance) => format!("instance {instance}"),
-                None => format!("meter {number}"),
+            let concentrators = self.fleet.concentrator_entity(0);
+            match (
+                number.checked_sub(meters),
+                number.checked_sub(concentrators),
+            ) {
+                (_, Some(concentrator)) => format!("concentrator {concentrator}"),
+                (Some(instance), None) => format!("instance {instance}"),
+                (None, None) => format!("meter {number}"),
             }
         };
         let (target, source) = (entity(event.target), entity(event.source));

@@ -9,6 +9,7 @@ use firmware::eap::AuthenticatorConfig;
 use firmware::meter::{Reauthentication, ReportPolicy};
 use firmware::{headend, meter, pana, ukmf};
 use models::fleet::{Action, Cohort, Fleet, HeadendPlan, Partition, ReportPlan, Tap, TimelineStep};
+use models::link::csma::Capture;
 use models::time::{Duration, Time};
 
 use crate::scenario::schema::{self, Scenario};
@@ -57,8 +58,9 @@ pub(super) fn fleet(scenario: &Scenario, partition: Partition) -> Fleet {
         links: scenario
             .media
             .iter()
-            .map(|(name, medium)| medium.profile(name))
+            .map(|(name, medium)| medium.profile(name, &scenario.media))
             .collect(),
+        meshes: scenario.meshes(|phy| phy.contention(Capture::Never)),
         load: scenario.load.model(scenario.start),
         reports: reports(scenario),
         headend: headend_plan(&scenario.headend),

@@ -1,5 +1,7 @@
 //! From the schema to the parameters of the models.
 
+use std::collections::BTreeMap;
+
 use firmware::Duration;
 use models::cost::ServerCost;
 use models::link::{self, LaneProfile, LinkProfile, cellular};
@@ -52,7 +54,9 @@ impl<Q: Drawn> Dist<Q> {
 
 impl Medium {
     /// The profile of a link of this medium, which the scenario calls `name`.
-    pub fn profile(&self, name: &str) -> LinkProfile {
+    ///
+    /// That of a shared medium has the lanes of its concentrators.
+    pub fn profile(&self, name: &str, media: &BTreeMap<String, Self>) -> LinkProfile {
         let lane =
             |latency: &Dist<Duration>, jitter, loss: Ratio, rate: Rate, queue: Bytes| LaneProfile {
                 latency: latency.model(),
@@ -100,6 +104,12 @@ impl Medium {
                 technology,
                 coverage,
             } => return technology.model().link_in(name, coverage.model()),
+            Self::Mesh { backhaul, .. } | Self::G3Plc { backhaul, .. } => {
+                return LinkProfile {
+                    name: name.to_owned(),
+                    ..media[backhaul].profile(backhaul, media)
+                };
+            }
         };
         LinkProfile {
             name: name.to_owned(),
@@ -182,7 +192,7 @@ mod tests {
             )},
         )"#;
         let scenario = load_text("x.ron", text, &[]).unwrap().scenario;
-        let profile = scenario.media["dsl"].profile("dsl");
+        let profile = scenario.media["dsl"].profile("dsl", &scenario.media);
         assert_eq!(profile.medium, link::Medium::Wan);
         assert_eq!(profile.up.rate_bps, 1_000_000);
         assert_eq!(profile.down.rate_bps, 10_000_000);

@@ -26,6 +26,7 @@ mod parse;
 mod patch;
 mod record;
 pub mod schema;
+mod segments;
 mod suggest;
 pub mod sweep;
 #[cfg(test)]

@@ -32,7 +32,7 @@ record! {
         duration: Duration,
         /// Groups of meters.
         cohorts: Vec<Cohort>,
-        /// Links by name; each meter has a link of its own of its cohort's medium.
+        /// Links and shared media by name.
         media: BTreeMap<String, Medium>,
         /// Lifetime and rotation of sessions and keys.
         keys: Keys = Keys::default(),
@@ -84,7 +84,7 @@ record! {
 }
 
 choice! {
-    /// A kind of point-to-point link between a meter and the head-end.
+    /// What connects meters with the head-end: a link of each, or a medium that they share.
     pub enum Medium {
         /// Wired local link, as of a meter with a 10/100 Mb/s port.
         Ethernet {
@@ -138,6 +138,127 @@ choice! {
             /// How well the modem hears its cell.
             coverage: Coverage = Coverage::Normal,
         },
+        /// Wireless mesh below border routers (IEEE 802.15.4, 6LoWPAN, RPL).
+        Mesh {
+            /// Physical layer.
+            phy: MeshPhy = MeshPhy::SunFsk150,
+            /// Where the meters stand.
+            topology: MeshTopology = MeshTopology::StreetGrid {
+                lot_m: 20.0,
+                block_m: 120.0,
+                scatter_m: 2.0,
+            },
+            /// Point-to-point medium between a border router and the head-end.
+            backhaul: String,
+            /// The most meters of a border router, 1 to 5,000.
+            meters_per_concentrator: u32 = 500,
+            /// How the quality of links changes over time.
+            fading: Fading = Fading::Steady,
+            /// Datagrams that wait at a station before the tail is dropped.
+            queue: u32 = 16,
+        },
+        /// Power line below a data concentrator at a transformer (G3-PLC, ITU-T G.9903).
+        G3Plc {
+            /// Frequency plan.
+            band: Band = Band::CenelecA,
+            /// Modulation and coding of the links.
+            tone: Tone = Tone::Adaptive,
+            /// Point-to-point medium between a data concentrator and the head-end.
+            backhaul: String,
+            /// The most meters of a data concentrator, 1 to 5,000.
+            meters_per_concentrator: u32 = 200,
+            /// Cables that leave the transformer.
+            cables: u32 = 5,
+            /// Metres from one house connection to the next.
+            pitch_m: f64 = 12.0,
+            /// Signal to noise ratio next to a sender, in dB.
+            snr_db: f64 = 32.0,
+            /// Standard deviation of what is added to the attenuation of a pair, in dB.
+            scatter_db: f64 = 4.0,
+            /// Datagrams that wait at a station before the tail is dropped.
+            queue: u32 = 16,
+        },
+    }
+}
+
+choice! {
+    /// Physical layer of a wireless mesh (IEEE 802.15.4).
+    #[derive(Copy, Eq)]
+    pub enum MeshPhy {
+        /// SUN FSK at 50 kb/s and 915 MHz, every receiver with a hopping sequence of its own.
+        SunFsk50,
+        /// SUN FSK at 150 kb/s.
+        SunFsk150,
+        /// SUN FSK at 300 kb/s.
+        SunFsk300,
+        /// O-QPSK at 250 kb/s and 2.4 GHz, all on one channel.
+        Oqpsk24,
+    }
+}
+
+choice! {
+    /// Where the meters of a border router stand; it is in the middle.
+    #[derive(Copy)]
+    pub enum MeshTopology {
+        /// Houses on both sides of streets that form a grid.
+        StreetGrid {
+            /// Width of a lot along the street, in metres.
+            lot_m: f64 = 20.0,
+            /// From one street to the next, in metres.
+            block_m: f64 = 120.0,
+            /// Standard deviation of a meter from the middle of its lot, in metres.
+            scatter_m: f64 = 2.0,
+        },
+        /// Hamlets or apartment blocks around random centres.
+        Clusters {
+            /// Groups of meters.
+            clusters: u32 = 5,
+            /// Half the side of the square in which the centres lie, in metres.
+            half_side_m: f64 = 200.0,
+            /// Standard deviation of a meter from its centre, in metres.
+            spread_m: f64 = 20.0,
+        },
+    }
+}
+
+choice! {
+    /// How the quality of links changes over time.
+    #[derive(Copy, Eq)]
+    pub enum Fading {
+        /// Not at all.
+        Steady,
+        /// Good for an hour, fair for 20 minutes, bad for ten, on average.
+        Varying,
+    }
+}
+
+choice! {
+    /// Frequency plan of a power line (ITU-T G.9903).
+    #[derive(Copy, Eq)]
+    pub enum Band {
+        /// 35.9 to 90.6 kHz.
+        CenelecA,
+        /// 154.7 to 487.5 kHz.
+        Fcc,
+    }
+}
+
+choice! {
+    /// Modulation and coding on a power line (ITU-T G.9903).
+    #[derive(Copy, Eq)]
+    pub enum Tone {
+        /// On each link the fastest that it bears.
+        Adaptive,
+        /// Every bit six times.
+        SuperRobo,
+        /// Every bit four times.
+        Robo,
+        /// One bit per carrier.
+        Dbpsk,
+        /// Two bits per carrier.
+        Dqpsk,
+        /// Three bits per carrier.
+        D8psk,
     }
 }
 

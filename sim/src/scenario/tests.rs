@@ -55,7 +55,13 @@ fn defaults_fill_a_short_scenario() {
     assert_eq!(scenario.duration, Duration::from_secs(7_200));
     assert_eq!(scenario.cohorts[0].count, 10);
     assert_eq!(scenario.cohorts[0].mcu, Mcu::CortexM4);
-    assert_eq!(scenario.media["lan"].profile("lan").up.loss_ppb, 10_000_000);
+    assert_eq!(
+        scenario.media["lan"]
+            .profile("lan", &scenario.media)
+            .up
+            .loss_ppb,
+        10_000_000
+    );
     assert_eq!(scenario.keys, schema::Keys::default());
     assert_eq!(scenario.start.to_string(), "2026-01-15T00:00:00Z");
     assert!(loaded.warnings.is_empty());
@@ -257,9 +263,18 @@ fn overrides_take_words_texts_and_ron() {
         scenario.cohorts[0].clock_drift,
         dist::Dist::fixed(Drift(5_000))
     );
-    assert_eq!(scenario.media["lan"].profile("lan").up.loss_ppb, 5_000_000);
     assert_eq!(
-        scenario.media["lan"].profile("lan").up.queue_octets,
+        scenario.media["lan"]
+            .profile("lan", &scenario.media)
+            .up
+            .loss_ppb,
+        5_000_000
+    );
+    assert_eq!(
+        scenario.media["lan"]
+            .profile("lan", &scenario.media)
+            .up
+            .queue_octets,
         128 << 10
     );
     assert_eq!(scenario.traffic.report.security, Security::Clear);
@@ -273,7 +288,7 @@ fn a_bare_variant_takes_fields_from_overrides() {
     let text = SMALL.replace("Ethernet(loss: \"1%\")", "Wan");
     let overrides = ["media.lan.jitter=Fixed(\"2ms\")".to_owned()];
     let scenario = load_text("x.ron", &text, &overrides).unwrap().scenario;
-    let profile = scenario.media["lan"].profile("lan");
+    let profile = scenario.media["lan"].profile("lan", &scenario.media);
     assert_eq!(profile.up.jitter, models::dist::Dist::Fixed(2_000_000));
 }
 
@@ -293,8 +308,20 @@ fn a_scenario_inherits_from_its_base() {
     assert_eq!(scenario.duration, Duration::from_secs(7_200));
     assert_eq!(scenario.keys.overlap, Duration::from_secs(60));
     assert_eq!(scenario.keys.grace, Duration::from_secs(1));
-    assert_eq!(scenario.media["lan"].profile("lan").up.loss_ppb, 10_000_000);
-    assert_eq!(scenario.media["lan"].profile("lan").up.rate_bps, 1_000_000);
+    assert_eq!(
+        scenario.media["lan"]
+            .profile("lan", &scenario.media)
+            .up
+            .loss_ppb,
+        10_000_000
+    );
+    assert_eq!(
+        scenario.media["lan"]
+            .profile("lan", &scenario.media)
+            .up
+            .rate_bps,
+        1_000_000
+    );
     assert_eq!(scenario.cohorts.len(), 1);
     assert_eq!(scenario.cohorts[0].name, "b");
     assert_eq!(loaded.files.len(), 3);

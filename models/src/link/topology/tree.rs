@@ -261,13 +261,30 @@ impl RoutingTree {
     ///
     /// The way of the new parent never leads through the station itself, so no cycle forms.
     pub fn reconsider(&mut self, station: u32) -> Option<Switch> {
+        self.reconsider_among(station, |_| true)
+    }
+
+    /// Looks for a better parent of `station` among those that are `usable`.
+    ///
+    /// A parent that is not is left for whichever is.
+    pub fn reconsider_among(
+        &mut self,
+        station: u32,
+        usable: impl Fn(u32) -> bool,
+    ) -> Option<Switch> {
         if station == 0 {
             return None;
         }
-        let current = self.etx(station);
+        let stays = self
+            .parent(station)
+            .is_some_and(|(parent, _)| usable(parent));
+        let current = self.etx(station).filter(|_| stays);
         let mut best: Option<(u32, u32)> = None;
         for slot in self.slots(station) {
             let neighbour = self.neighbours[slot];
+            if !usable(neighbour.station) {
+                continue;
+            }
             if let Some(cost) = self.path_etx(neighbour.station, station) {
                 let cost = cost.saturating_add(neighbour.etx);
                 if best.is_none_or(|(least, _)| cost < least) {

@@ -6,6 +6,7 @@
 mod plan;
 mod population;
 mod service;
+mod shared;
 mod sweep;
 #[cfg(test)]
 mod tests;
@@ -24,6 +25,7 @@ pub(super) fn check(scenario: &Scenario, survey: Survey, report: &mut Report) {
     service::check(scenario, &mut judge);
     plan::check(scenario, &mut judge);
     sweep::check(scenario, &mut judge);
+    shared::check(scenario, &mut judge);
 }
 
 /// Finds places and collects verdicts.

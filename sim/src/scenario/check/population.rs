@@ -46,7 +46,9 @@ pub(super) fn check(scenario: &Scenario, judge: &mut Judge<'_>) {
     for (name, medium) in &scenario.media {
         let path = format!("media.{name}");
         check_medium(medium, &path, judge);
-        let used = scenario.cohorts.iter().any(|cohort| cohort.medium == *name);
+        let carries = |other: &Medium| other.backhaul() == Some(name);
+        let used = scenario.cohorts.iter().any(|cohort| cohort.medium == *name)
+            || scenario.media.values().any(carries);
         judge.warn(
             !used && judge.sound(&["cohorts"]),
             &path,
@@ -167,8 +169,8 @@ fn check_medium(medium: &Medium, path: &str, judge: &mut Judge<'_>) {
             rate,
             queue,
         } => (latency, None, loss, [Some(("rate", rate)), None], queue),
-        // Every value of a modem is one of a few.
-        Medium::Cellular { .. } => return,
+        // Every value of a modem is one of a few; shared media have rules of their own.
+        Medium::Cellular { .. } | Medium::Mesh { .. } | Medium::G3Plc { .. } => return,
     };
     let latency_path = format!("{path}.latency");
     judge.dist(latency, &latency_path);

@@ -1,0 +1,264 @@
+//! The host of a concentrator: what happens to it in each kind of event.
+
+use core::net::{SocketAddr, SocketAddrV4};
+
+use firmware::pana::relay;
+
+use super::{Admission, Concentrator, is_relayed};
+use crate::context::{Context, Exchange, Kind, Outgoing, event, is_c1222, message_record};
+use crate::datagram::{Handle, MessageType, PANA_PORT};
+use crate::event::Agenda;
+use crate::fleet::Fleet;
+use crate::link::{Cause, Direction, Link as _, Outcome, Packet, StationId};
+use crate::telemetry::NodeId;
+use crate::time::Time;
+
+/// A concentrator in the hands of the handler of one event.
+pub struct ConcentratorHost<'h, 'c, A, X: Exchange> {
+    /// The concentrator.
+    pub concentrator: &'h mut Concentrator,
+    /// The tools.
+    pub context: &'h mut Context<'c, A, X>,
+    /// The time of the event.
+    pub now: Time,
+}
+
+impl<A: Agenda, X: Exchange> ConcentratorHost<'_, '_, A, X> {
+    /// The meter `sender` hands a datagram to the medium.
+    pub fn offer(&mut self, handle: Handle, sender: u32) {
+        let Some(from) = self.station_of(sender) else {
+            return self.discard(handle, Cause::NoRoute.name());
+        };
+        let destination = self.context.pool.get_mut(handle).destination;
+        let to = match self.context.fleet.meter_of_address(*destination.ip()) {
+            // A relay element answers a neighbour.
+            Some(meter) => self.station_of(meter),
+            None if self.concentrator.segment.is_admitted(from) => Some(StationId::ROOT),
+            None if is_c1222(destination.port()) => {
+                return self.discard(handle, "access_closed");
+            }
+            None => self.relay_element(handle, from),
+        };
+        match to {
+            Some(to) => self.send(from, to, handle),
+            None => self.discard(handle, Cause::NoRoute.name()),
+        }
+    }
+
+    /// A datagram of the head-end arrives.
+    pub fn arrive(&mut self, handle: Handle) {
+        let profile = &self.context.fleet.links[self.concentrator.backhaul];
+        self.concentrator.uplink.keep_up(&profile.up, self.now);
+        let datagram = self.context.pool.get_mut(handle);
+        if *datagram.destination.ip() == self.concentrator.address {
+            // The head-end talks to a meter through the relay element here.
+            let inside = match relay::relay_from_paa(&datagram.octets) {
+                Ok((SocketAddr::V4(pac), message)) => Some((pac, message.len())),
+                _ => None,
+            };
+            let Some((pac, length)) = inside else {
+                return self.discard(handle, "relay_malformed");
+            };
+            // The message is the last AVP; its padding goes with what is in front of it.
+            let padded = length.next_multiple_of(4);
+            let start = datagram.octets.len() - padded;
+            datagram.octets.drain(..start);
+            datagram.octets.truncate(length);
+            datagram.destination = pac;
+        }
+        let destination = *datagram.destination.ip();
+        let meter = self.context.fleet.meter_of_address(destination);
+        match meter.and_then(|meter| self.station_of(meter)) {
+            Some(station) => self.send(StationId::ROOT, station, handle),
+            None => self.discard(handle, Cause::NoRoute.name()),
+        }
+    }
+
+    /// Something is due on the medium.
+    pub fn wake(&mut self) {
+        if self.concentrator.wake != self.now {
+            return;
+        }
+        self.concentrator.wake = Time::FAR_FUTURE;
+        self.concentrator.segment.handle_timeout(self.now);
+        self.settle();
+    }
+
+    /// The station of meter `sender` starts, stops, or is admitted.
+    pub fn admit(&mut self, sender: u32, admission: Admission) {
+        let Some(station) = self.station_of(sender) else {
+            return;
+        };
+        let segment = &mut self.concentrator.segment;
+        segment.set_admitted(station, admission == Admission::Admitted);
+        segment.set_power(self.now, station, admission != Admission::Off);
+        self.settle();
+    }
+
+    fn station_of(&self, meter: u32) -> Option<StationId> {
+        let home = self.context.fleet.meshes.home(meter)?;
+        (home.concentrator == self.concentrator.index).then_some(StationId(home.station))
+    }
+
+    /// Finds the relay element of a station that has not been admitted, and addresses it.
+    fn relay_element(&mut self, handle: Handle, from: StationId) -> Option<StationId> {
+        let relay = self.concentrator.segment.relay_for(from)?;
+        let address = match relay {
+            StationId::ROOT => self.concentrator.address,
+            StationId(station) => {
+                let plan = &self.context.fleet.meshes.concentrators;
+                let members = &plan[self.concentrator.index as usize].members;
+                self.context
+                    .fleet
+                    .meter_address(members[station as usize - 1])
+            }
+        };
+        self.context.pool.get_mut(handle).destination = SocketAddrV4::new(address, PANA_PORT);
+        Some(relay)
+    }
+
+    fn send(&mut self, from: StationId, to: StationId, handle: Handle) {
+        let packet = Packet {
+            from,
+            to,
+            payload: self.context.pool.get_mut(handle).octets.len() as u32,
+            token: handle.0,
+        };
+        self.concentrator.segment.send(self.now, packet);
+        self.settle();
+    }
+
+    /// Lets outcomes take effect and makes sure that the next step on the medium is noticed.
+    fn settle(&mut self) {
+        while let Some(outcome) = self.concentrator.segment.poll_outcome() {
+            let handle = Handle(outcome.packet.token);
+            self.account(handle, &outcome);
+            match outcome.result {
+                Err(cause) => self.discard(handle, cause.name()),
+                Ok(()) if outcome.packet.to == StationId::ROOT => self.forward(handle),
+                Ok(()) => self.hand_over(handle, outcome.packet.to),
+            }
+        }
+        let end = Time(self.context.fleet.duration.as_nanos());
+        let Some(due) = self.concentrator.segment.poll_timeout() else {
+            return;
+        };
+        if due < self.concentrator.wake && due < end {
+            self.concentrator.wake = due;
+            let (entity, posted) = (self.concentrator.entity, &mut self.concentrator.posted);
+            let event = event(due, Kind::Medium, entity, entity, posted, 0);
+            self.context.agenda.post(event);
+        }
+    }
+
+    /// A datagram has arrived at a meter.
+    fn hand_over(&mut self, handle: Handle, StationId(station): StationId) {
+        let plan = &self.context.fleet.meshes.concentrators[self.concentrator.index as usize];
+        let meter = plan.members[station as usize - 1];
+        let (entity, posted) = (self.concentrator.entity, &mut self.concentrator.posted);
+        let event = event(self.now, Kind::Arrive, meter, entity, posted, handle.0);
+        self.context.agenda.post(event);
+    }
+
+    /// A datagram has arrived here and goes on to the head-end.
+    fn forward(&mut self, handle: Handle) {
+        let fleet: &Fleet = self.context.fleet;
+        let datagram = self.context.pool.get_mut(handle);
+        let (pac, mut source, sent) = (datagram.source, datagram.source, datagram.sent);
+        let mut destination = datagram.destination;
+        let octets = core::mem::take(&mut datagram.octets);
+        let mut wrapped = Vec::new();
+        let mut message = &octets[..];
+        if *destination.ip() == self.concentrator.address {
+            let instance = fleet.instance_address(self.concentrator.instance);
+            source = SocketAddrV4::new(self.concentrator.address, PANA_PORT);
+            destination = SocketAddrV4::new(instance, PANA_PORT);
+            wrapped.resize(octets.len() + relay::OVERHEAD_V4 + 3, 0);
+            match relay::relay_from_pac(SocketAddr::V4(pac), &octets, &mut wrapped) {
+                Ok(len) => message = &wrapped[..len],
+                Err(reject) => {
+                    let node = NodeId::Concentrator(self.concentrator.index);
+                    self.context.telemetry.reject(node, "pana", reject.name());
+                    message = &[];
+                }
+            }
+        }
+        if !message.is_empty() {
+            let meter = fleet.meter_of_address(*pac.ip()).unwrap_or(0);
+            let out = Outgoing {
+                meter,
+                link: self.concentrator.backhaul,
+                cohort: self.concentrator.cohort,
+                direction: Direction::Up,
+                sampled: is_c1222(source.port()) && fleet.is_sampled(meter),
+                source,
+                destination,
+                octets: message,
+                retransmission: false,
+                departure: self.now,
+                sent,
+                domain: fleet.domain_of_instance(self.concentrator.instance),
+                target: fleet.instance_entity(self.concentrator.instance),
+                sender: self.concentrator.entity,
+            };
+            let Concentrator { uplink, posted, .. } = &mut *self.concentrator;
+            self.context.transmit(uplink, &out, self.now, posted);
+        }
+        self.context.pool.get_mut(handle).octets = octets;
+        self.context.pool.release(handle);
+    }
+
+    /// Counts what a datagram took on the medium.
+    fn account(&mut self, handle: Handle, outcome: &Outcome) {
+        let (link, cohort) = (self.concentrator.link, self.concentrator.cohort);
+        let datagram = self.context.pool.get_mut(handle);
+        let payload = datagram.octets.len() as u64 * u64::from(outcome.hops);
+        let direction = self.context.fleet.direction_from(*datagram.source.ip());
+        let kind = MessageType::classify(datagram.source.port(), &datagram.octets);
+        let count = self.context.telemetry.traffic_mut(link, direction, kind);
+        let effort = &outcome.effort;
+        count.frames += u64::from(effort.transmissions);
+        count.octets += u64::from(effort.octets);
+        count.payload_octets += payload;
+        count.retransmissions += u64::from(effort.transmissions - effort.frames);
+        count.airtime = count.airtime + effort.airtime;
+        match outcome.result {
+            Ok(()) => {}
+            Err(Cause::QueueFull) => count.queue_full += 1,
+            Err(_) => count.lost += 1,
+        }
+        let frames = u64::from(effort.transmissions);
+        self.context
+            .observe_by_taps((link, cohort), frames, u64::from(effort.octets));
+    }
+
+    /// Ends a datagram that gets no further.
+    fn discard(&mut self, handle: Handle, cause: &'static str) {
+        let node = NodeId::Concentrator(self.concentrator.index);
+        self.context.telemetry.reject(node, "link", cause);
+        let datagram = self.context.pool.get_mut(handle);
+        let (source, destination) = (datagram.source, datagram.destination);
+        let (sent, octets) = (datagram.sent, core::mem::take(&mut datagram.octets));
+        let fleet = self.context.fleet;
+        let direction = fleet.direction_from(*source.ip());
+        let meter = match direction {
+            Direction::Up => fleet.meter_of_address(*source.ip()),
+            Direction::Down => fleet.meter_of_address(*destination.ip()),
+        };
+        let kind = MessageType::classify(source.port(), &octets);
+        let application = matches!(kind, MessageType::C1222Request | MessageType::C1222Response);
+        if let Some(meter) = meter.filter(|meter| application && fleet.is_sampled(*meter)) {
+            let times = (sent, self.now);
+            let record = message_record(meter, direction, (kind, &octets), times, cause);
+            self.context.telemetry.messages.push(record);
+        }
+        self.context.pool.get_mut(handle).octets = octets;
+        self.context.pool.release(handle);
+    }
+}
+
+/// Whether a datagram that reaches a meter is not for its firmware but for its relay element.
+pub(crate) fn is_for_relay(fleet: &Fleet, source: SocketAddrV4, octets: &[u8]) -> bool {
+    fleet.meter_of_address(*source.ip()).is_some()
+        || (source.port() == PANA_PORT && is_relayed(octets))
+}

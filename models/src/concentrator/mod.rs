@@ -1,0 +1,24 @@
+//! Concentrators: where a mesh or a power line meets the wide-area network.
+//!
+//! A concentrator (border router, data concentrator at a transformer) is the root of a
+//! [`Segment`](crate::link::Segment) whose other stations are meters. It forwards datagrams between
+//! the segment and its own access to the head-end, and it decides what a meter may send that has
+//! not been authenticated: PANA messages, over one hop, to a relay element (RFC 6345).
+//!
+//! ```text
+//!   joining meter --PANA--> admitted meter --PRY--> ... --> concentrator ==lane== head-end
+//!   joining meter --PANA--> concentrator ====================PRY======lane======= head-end
+//!   admitted meter -------PANA, C12.22----> ... --> concentrator ==lane========== head-end
+//! ```
+
+mod component;
+mod host;
+mod plan;
+mod relay;
+
+pub use component::{Admission, Concentrator};
+pub use host::ConcentratorHost;
+pub(crate) use host::is_for_relay;
+pub use plan::{ConcentratorPlan, Home, Layout, Mesh, Meshes};
+pub(crate) use relay::is_relayed;
+pub use relay::relayed_peer;

@@ -1,0 +1,160 @@
+//! Rules about media that meters share.
+
+use models::fleet::CONCENTRATORS_MAX;
+use models::link::contention::Table;
+
+use super::super::diagnostic::{Diagnostic, Fault};
+use super::super::schema::{Action, Medium, MeshTopology, Scenario};
+use super::Judge;
+
+/// The most meters of one concentrator.
+const SEGMENT_METERS_MAX: u32 = 5_000;
+/// Concentrators of a medium whose surroundings are looked at for meters without a way.
+const LOOKED_AT: usize = 100;
+
+pub(super) fn check(scenario: &Scenario, judge: &mut Judge<'_>) {
+    for (name, medium) in &scenario.media {
+        let path = format!("media.{name}");
+        if let Some(backhaul) = medium.backhaul() {
+            check_backhaul(scenario, backhaul, &path, judge);
+        }
+        check_medium(medium, &path, judge);
+    }
+    for (index, step) in scenario.timeline.iter().enumerate() {
+        if let Action::LinkLoss { medium, .. } = &step.action {
+            let shared = scenario.media.get(medium);
+            judge.range(
+                shared.is_some_and(|medium| medium.backhaul().is_some()),
+                &format!("timeline[{index}].action.medium"),
+                "the loss of a shared medium follows from its links; name that of its backhaul",
+            );
+        }
+    }
+    if judge.sound(&["media", "cohorts", "headend.instances", "seed"]) {
+        check_ways(scenario, judge);
+    }
+}
+
+fn check_backhaul(scenario: &Scenario, backhaul: &str, path: &str, judge: &mut Judge<'_>) {
+    let path = format!("{path}.backhaul");
+    judge.medium(scenario, &path, backhaul);
+    let shared = scenario.media.get(backhaul);
+    judge.reject(
+        shared.is_some_and(|medium| medium.backhaul().is_some()),
+        Fault::Contradiction,
+        &path,
+        "a concentrator needs a point-to-point medium to the head-end, and this one is shared",
+    );
+}
+
+fn check_medium(medium: &Medium, path: &str, judge: &mut Judge<'_>) {
+    let (most, queue, lengths) = match medium {
+        Medium::Mesh {
+            topology,
+            meters_per_concentrator,
+            queue,
+            ..
+        } => {
+            let lengths = check_topology(*topology, &format!("{path}.topology"), judge);
+            (meters_per_concentrator, queue, lengths)
+        }
+        Medium::G3Plc {
+            meters_per_concentrator,
+            cables,
+            pitch_m,
+            snr_db,
+            scatter_db,
+            queue,
+            ..
+        } => {
+            judge.range(
+                *cables == 0,
+                &format!("{path}.cables"),
+                "at least one cable leaves a transformer",
+            );
+            judge.range(
+                !(0.0..=120.0).contains(snr_db),
+                &format!("{path}.snr_db"),
+                "the ratio must lie between 0 and 120 dB",
+            );
+            judge.range(
+                !(0.0..=30.0).contains(scatter_db),
+                &format!("{path}.scatter_db"),
+                "the deviation must lie between 0 and 30 dB",
+            );
+            let lengths = vec![(format!("{path}.pitch_m"), *pitch_m)];
+            (meters_per_concentrator, queue, lengths)
+        }
+        _ => return,
+    };
+    judge.range(
+        !(1..=SEGMENT_METERS_MAX).contains(most),
+        &format!("{path}.meters_per_concentrator"),
+        &format!("a concentrator has 1 to {SEGMENT_METERS_MAX} meters"),
+    );
+    judge.range(
+        !(1..=10_000).contains(queue),
+        &format!("{path}.queue"),
+        "a station holds 1 to 10000 datagrams",
+    );
+    for (path, metres) in lengths {
+        judge.range(
+            !(0.1..=100_000.0).contains(&metres),
+            &path,
+            "the length must lie between 0.1 and 100000 metres",
+        );
+    }
+}
+
+fn check_topology(topology: MeshTopology, path: &str, judge: &mut Judge<'_>) -> Vec<(String, f64)> {
+    let at = |name: &str| format!("{path}.{name}");
+    match topology {
+        MeshTopology::StreetGrid {
+            lot_m,
+            block_m,
+            scatter_m,
+        } => {
+            judge.range(
+                !(0.0..=1_000.0).contains(&scatter_m),
+                &at("scatter_m"),
+                "the deviation must lie between 0 and 1000 metres",
+            );
+            vec![(at("lot_m"), lot_m), (at("block_m"), block_m)]
+        }
+        MeshTopology::Clusters {
+            clusters,
+            half_side_m,
+            spread_m,
+        } => {
+            judge.range(
+                clusters == 0,
+                &at("clusters"),
+                "there must be at least one group of meters",
+            );
+            vec![(at("half_side_m"), half_side_m), (at("spread_m"), spread_m)]
+        }
+    }
+}
+
+/// Every meter needs a way to its concentrator.
+fn check_ways(scenario: &Scenario, judge: &mut Judge<'_>) {
+    let meshes = scenario.meshes(|_| Table::none());
+    judge.range(
+        meshes.len() > CONCENTRATORS_MAX,
+        "media",
+        &format!("there is room for {CONCENTRATORS_MAX} concentrators"),
+    );
+    let names: Vec<&String> = scenario.media.keys().collect();
+    for (mesh, kind) in meshes.kinds.iter().enumerate() {
+        let (isolated, meters) = meshes.isolated(scenario.seed, mesh, LOOKED_AT);
+        if isolated > 0 {
+            let span = judge.at(&format!("media.{}", names[kind.link]));
+            let message = format!(
+                "{isolated} of {meters} meters hear nobody who has a way to the concentrator"
+            );
+            let diagnostic = Diagnostic::error(Fault::Contradiction, span, &message);
+            let hint = "place meters closer together or change the seed";
+            judge.report.push(diagnostic.with_hint(hint));
+        }
+    }
+}
