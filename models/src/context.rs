@@ -80,6 +80,8 @@ impl Kind {
         match self {
             // What comes out of a medium arrives in the same instant.
             Self::Medium => Self::Arrive as u8 - 1,
+            // A meter's datagrams and its admission take effect in the order of the meter.
+            Self::Admit => Self::Offer as u8,
             kind => kind as u8,
         }
     }

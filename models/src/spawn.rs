@@ -189,6 +189,7 @@ pub(crate) fn concentrator(fleet: &Fleet, index: u32) -> Concentrator {
         cohort: plan.cohort,
         instance: plan.instance,
         segment,
+        relayed: vec![false; topology.stations() as usize],
         uplink: Lane::new(stream(Purpose::Uplink)),
         wake: Time::FAR_FUTURE,
         posted: 0,

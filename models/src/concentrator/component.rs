@@ -49,6 +49,8 @@ pub struct Concentrator {
     pub instance: u32,
     /// The mesh or power line; station n is meter `members[n - 1]`.
     pub segment: Segment,
+    /// Whether the latest PANA message for a station came through a relay element, by station.
+    pub relayed: Vec<bool>,
     /// The lane to the head-end.
     pub uplink: Lane,
     /// When a wake-up for the segment is under way.

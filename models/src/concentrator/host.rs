@@ -4,7 +4,7 @@ use core::net::{SocketAddr, SocketAddrV4};
 
 use firmware::pana::relay;
 
-use super::{Admission, Concentrator, is_relayed};
+use super::{Admission, Concentrator, is_answer, is_relayed};
 use crate::context::{Context, Exchange, Kind, Outgoing, event, is_c1222, message_record};
 use crate::datagram::{Handle, MessageType, PANA_PORT};
 use crate::event::Agenda;
@@ -29,11 +29,19 @@ impl<A: Agenda, X: Exchange> ConcentratorHost<'_, '_, A, X> {
         let Some(from) = self.station_of(sender) else {
             return self.discard(handle, Cause::NoRoute.name());
         };
-        let destination = self.context.pool.get_mut(handle).destination;
+        let datagram = self.context.pool.get_mut(handle);
+        let destination = datagram.destination;
+        // An answer goes back the way of the request, for which the head-end holds the session.
+        let back = destination.port() == PANA_PORT
+            && self.concentrator.relayed[from.0 as usize]
+            && is_answer(&datagram.octets);
+        let direct = self.concentrator.segment.is_admitted(from) && !back;
         let to = match self.context.fleet.meter_of_address(*destination.ip()) {
-            // A relay element answers a neighbour.
-            Some(meter) => self.station_of(meter),
-            None if self.concentrator.segment.is_admitted(from) => Some(StationId::ROOT),
+            // A relay element passes something on to a neighbour.
+            Some(meter) => self.station_of(meter).inspect(|station| {
+                self.concentrator.relayed[station.0 as usize] = true;
+            }),
+            None if direct => Some(StationId::ROOT),
             None if is_c1222(destination.port()) => {
                 return self.discard(handle, "access_closed");
             }
@@ -50,7 +58,9 @@ impl<A: Agenda, X: Exchange> ConcentratorHost<'_, '_, A, X> {
         let profile = &self.context.fleet.links[self.concentrator.backhaul];
         self.concentrator.uplink.keep_up(&profile.up, self.now);
         let datagram = self.context.pool.get_mut(handle);
-        if *datagram.destination.ip() == self.concentrator.address {
+        let relayed = *datagram.destination.ip() == self.concentrator.address;
+        let pana = datagram.destination.port() == PANA_PORT;
+        if relayed {
             // The head-end talks to a meter through the relay element here.
             let inside = match relay::relay_from_paa(&datagram.octets) {
                 Ok((SocketAddr::V4(pac), message)) => Some((pac, message.len())),
@@ -69,7 +79,12 @@ impl<A: Agenda, X: Exchange> ConcentratorHost<'_, '_, A, X> {
         let destination = *datagram.destination.ip();
         let meter = self.context.fleet.meter_of_address(destination);
         match meter.and_then(|meter| self.station_of(meter)) {
-            Some(station) => self.send(StationId::ROOT, station, handle),
+            Some(station) => {
+                if pana {
+                    self.concentrator.relayed[station.0 as usize] = relayed;
+                }
+                self.send(StationId::ROOT, station, handle);
+            }
             None => self.discard(handle, Cause::NoRoute.name()),
         }
     }

@@ -20,5 +20,5 @@ pub use component::{Admission, Concentrator};
 pub use host::ConcentratorHost;
 pub(crate) use host::is_for_relay;
 pub use plan::{ConcentratorPlan, Home, Layout, Mesh, Meshes};
-pub(crate) use relay::is_relayed;
 pub use relay::relayed_peer;
+pub(crate) use relay::{is_answer, is_relayed};

@@ -2,11 +2,22 @@
 
 use core::net::SocketAddr;
 
-use firmware::pana::{Header, MessageType, relay};
+use firmware::pana::{Flags, Header, MessageType, relay};
 
 /// Whether `octets` are a PRY, a PANA message with another one inside.
 pub(crate) fn is_relayed(octets: &[u8]) -> bool {
     Header::parse(octets).is_ok_and(|header| header.kind == MessageType::Relay)
+}
+
+/// Whether `octets` are a PAN, PNA or PTA.
+pub(crate) fn is_answer(octets: &[u8]) -> bool {
+    Header::parse(octets).is_ok_and(|header| {
+        let single = matches!(
+            header.kind,
+            MessageType::ClientInitiation | MessageType::Relay | MessageType::Unknown(_)
+        );
+        !single && !header.flags.contains(Flags::REQUEST)
+    })
 }
 
 /// The meter that a PANA message of `source` is about: the one behind a relay element, or itself.

@@ -204,16 +204,19 @@ impl Segment {
 
     /// Through which station one that has not been admitted talks to the rest of the world.
     ///
-    /// It listens for beacons, which only admitted stations send, and takes the best of them as
-    /// its parent.
+    /// It listens for beacons, which only admitted stations send, takes the best of them as its
+    /// parent and stays there: a session is bound to its relay element until it is secured.
     pub fn relay_for(&mut self, station: StationId) -> Option<StationId> {
         let stations = &self.stations;
         let admitted = |station: u32| stations[station as usize].admitted;
-        if self.tree.reconsider_among(station.0, admitted).is_some() {
-            self.counts.parent_switches += 1;
+        match self.tree.parent(station.0) {
+            Some((parent, _)) if admitted(parent) => Some(StationId(parent)),
+            _ => {
+                let switch = self.tree.reconsider_among(station.0, admitted)?;
+                self.counts.parent_switches += 1;
+                Some(StationId(switch.to))
+            }
         }
-        let (parent, _) = self.tree.parent(station.0)?;
-        admitted(parent).then_some(StationId(parent))
     }
 
     fn insert(&mut self, packet: Packet, number: u32) -> u32 {

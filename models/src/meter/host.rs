@@ -278,13 +278,11 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
         let mut scratch = core::mem::take(self.context.scratch);
         let up = fleet.meter_of_address(*datagram.source.ip()).is_some();
         let result = if up {
-            let (pac, octets) = (SocketAddr::V4(datagram.source), &datagram.octets);
-            relay::relay_from_pac(pac, octets, &mut scratch).map(|len| {
-                let instance = fleet.instance_address(placement.instance);
-                datagram.source = SocketAddrV4::new(placement.address, PANA_PORT);
-                datagram.destination = SocketAddrV4::new(instance, PANA_PORT);
-                len
-            })
+            let pac = SocketAddr::V4(datagram.source);
+            let instance = fleet.instance_address(placement.instance);
+            datagram.source = SocketAddrV4::new(placement.address, PANA_PORT);
+            datagram.destination = SocketAddrV4::new(instance, PANA_PORT);
+            relay::relay_from_pac(pac, &datagram.octets, &mut scratch)
         } else {
             relay::relay_from_paa(&datagram.octets).map(|(pac, message)| {
                 scratch[..message.len()].copy_from_slice(message);
@@ -321,6 +319,18 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
             let kind = Kind::Offer;
             let event = event(departure, kind, concentrator, meter, posted, handle.0);
             self.context.agenda.post(event);
+        }
+    }
+
+    /// Tells the shared medium whether the session is open.
+    fn update_admission(&mut self, time: Time) {
+        if self.meter.placement.concentrator.is_some() {
+            let admission = if self.meter.firmware.image.is_open() {
+                Admission::Admitted
+            } else {
+                Admission::Joining
+            };
+            self.admit(admission, time);
         }
     }
 
@@ -400,15 +410,7 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
     fn settle(&mut self, done: Time) {
         let ending = self.drain_events();
         self.drain_datagrams(done);
-        if self.meter.placement.concentrator.is_some() {
-            // The last message of an authentication still leaves through the relay element.
-            let admission = if self.meter.firmware.image.is_open() {
-                Admission::Admitted
-            } else {
-                Admission::Joining
-            };
-            self.admit(admission, done);
-        }
+        self.update_admission(done);
         if let Some(ending) = ending
             && let Some(attempt) = self.meter.firmware.attempt.take()
         {
@@ -490,6 +492,10 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
                     .context
                     .pool
                     .insert(source, destination, departure, octets);
+                if transmit.channel == Channel::C1222 {
+                    // The last message of an authentication goes first, to the relay element.
+                    self.update_admission(departure);
+                }
                 self.offer(handle, departure);
                 continue;
             }

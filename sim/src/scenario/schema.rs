@@ -166,7 +166,7 @@ choice! {
             /// Point-to-point medium between a data concentrator and the head-end.
             backhaul: String,
             /// The most meters of a data concentrator, 1 to 5,000.
-            meters_per_concentrator: u32 = 200,
+            meters_per_concentrator: u32 = 100,
             /// Cables that leave the transformer.
             cables: u32 = 5,
             /// Metres from one house connection to the next.

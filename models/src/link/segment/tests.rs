@@ -80,6 +80,12 @@ fn a_datagram_is_stored_and_forwarded_in_both_directions() {
             at: Time(3 * HOP_US * 1_000),
             result: Ok(()),
             hops: 3,
+            effort: Effort {
+                transmissions: 3,
+                frames: 3,
+                octets: 3 * 107,
+                airtime: Duration::from_micros(3 * ((6 + 107) * 32 + 352)),
+            },
         };
         assert_eq!(outcomes, [expected]);
     }
