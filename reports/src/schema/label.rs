@@ -32,6 +32,15 @@ pub const CLOSED: &str = "closed";
 /// The message was lost or discarded on its way.
 pub const LOST: &str = "lost";
 
+/// The receiver of an attacker's datagram took it, or an action of an attacker achieved its aim.
+pub const ACCEPTED: &str = "accepted";
+/// The receiver of an attacker's datagram sent its last answer again and changed nothing.
+pub const REPEATED: &str = "repeated";
+/// An attacker's datagram never came to the code that would have judged it.
+pub const IGNORED: &str = "ignored";
+/// An attacker kept a datagram from its receiver.
+pub const DROPPED: &str = "dropped";
+
 /// The key's lifetime, or its overlap after a rotation, ran out.
 pub const EXPIRED: &str = "expired";
 /// A newer key of the same ring slot took its place.

@@ -31,6 +31,7 @@ pub const TABLES: &[&TableDef] = &[
     tables::ReadRow::TABLE,
     tables::HeadendRow::TABLE,
     tables::RejectRow::TABLE,
+    tables::AttackRow::TABLE,
 ];
 
 /// Definition of a table.

@@ -279,3 +279,34 @@ table! {
         count: u64 = Count,
     }
 }
+
+table! {
+    /// One row per action of an attacker: ground truth, in order of the time at which it was known.
+    pub table "attacks" => AttackRow, AttackColumns {
+        /// Attacker of the scenario.
+        attacker: String = Identifier,
+        /// Kind of attack: `flood`, `replay`, `eavesdrop`, …
+        attack: &'static str = Identifier,
+        /// What was tried: `initiate`, `authenticate`, `read_with_psk`, a message type, …
+        action: &'static str = Identifier,
+        /// Label of the datagram sent or altered; 0 for an action without one.
+        label: u64 = Identifier,
+        /// Head-end instance whose meters the action is about.
+        instance: u32 = Identifier,
+        /// Victim; missing if the action is not about one meter.
+        meter: Option<u32> = Identifier,
+        /// Arrival of a forged datagram, departure of an altered or dropped one, time of a leak.
+        time_ns: i64 = Nanoseconds,
+        /// When the receiver judged it or the effect ended; missing if neither happened.
+        end_ns: Option<i64> = Nanoseconds,
+        /// Messages read or recorded, guesses made; 1 for a datagram.
+        count: u64 = Count,
+        /// Octets concerned.
+        bytes: u64 = Bytes,
+        /// `accepted`, `repeated` (the last answer was sent again), `rejected`, `ignored` (never
+        /// judged) or `dropped` (by the attacker).
+        outcome: &'static str = Identifier,
+        /// Why, as the firmware names its reject; missing on acceptance.
+        cause: Option<&'static str> = Identifier,
+    }
+}

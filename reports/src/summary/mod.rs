@@ -4,6 +4,7 @@
 //! and scenario expectations refer to it. [`metrics`] lists all paths with their meaning.
 //! Times are seconds here, unlike in the tables, because people read these.
 
+mod attacks;
 mod sections;
 
 use std::collections::BTreeMap;

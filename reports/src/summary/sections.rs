@@ -8,11 +8,11 @@ use super::Builder;
 use crate::read::{empty, label_counts, numbers};
 use crate::schema::{Row, TableDef, label};
 use crate::{
-    AuthRow, Error, HeadendRow, KeyRow, MessageRow, MeterRow, ReadRow, RejectRow, Results,
-    TrafficRow,
+    AttackRow, AuthRow, Error, HeadendRow, KeyRow, MessageRow, MeterRow, ReadRow, RejectRow,
+    Results, TrafficRow,
 };
 
-const NANOSECONDS: f64 = 1e9;
+pub(super) const NANOSECONDS: f64 = 1e9;
 
 type Section = fn(&DataFrame, &mut Builder) -> PolarsResult<()>;
 
@@ -75,6 +75,13 @@ const SOURCES: &[Source] = &[
         headend,
     ),
     (RejectRow::TABLE, &["cause", "count"], rejects),
+    (
+        AttackRow::TABLE,
+        &[
+            "action", "label", "time_ns", "end_ns", "count", "bytes", "outcome", "cause",
+        ],
+        super::attacks::attacks,
+    ),
 ];
 
 /// Adds the numbers of every table.
@@ -468,16 +475,16 @@ fn rejects(frame: &DataFrame, out: &mut Builder) -> PolarsResult<()> {
 }
 
 /// Which rows carry a label.
-fn is(frame: &DataFrame, column: &str, label: &str) -> PolarsResult<Vec<bool>> {
+pub(super) fn is(frame: &DataFrame, column: &str, label: &str) -> PolarsResult<Vec<bool>> {
     let labels = frame.column(column)?.str()?;
     Ok(labels.iter().map(|found| found == Some(label)).collect())
 }
 
-fn and(left: &[bool], right: &[bool]) -> Vec<bool> {
+pub(super) fn and(left: &[bool], right: &[bool]) -> Vec<bool> {
     left.iter().zip(right).map(|(l, r)| *l && *r).collect()
 }
 
-fn count(rows: &[bool]) -> f64 {
+pub(super) fn count(rows: &[bool]) -> f64 {
     rows.iter().filter(|row| **row).count() as f64
 }
 
@@ -491,13 +498,17 @@ fn seconds(frame: &DataFrame, column: &str) -> PolarsResult<Vec<f64>> {
 }
 
 /// Values of a column, row by row.
-fn options(frame: &DataFrame, column: &str) -> PolarsResult<Vec<Option<f64>>> {
+pub(super) fn options(frame: &DataFrame, column: &str) -> PolarsResult<Vec<Option<f64>>> {
     let column = frame.column(column)?.cast(&DataType::Float64)?;
     Ok(column.f64()?.iter().collect())
 }
 
 /// Values of the chosen rows that are not missing.
-fn numbers_where(frame: &DataFrame, column: &str, rows: &[bool]) -> PolarsResult<Vec<f64>> {
+pub(super) fn numbers_where(
+    frame: &DataFrame,
+    column: &str,
+    rows: &[bool],
+) -> PolarsResult<Vec<f64>> {
     let values = options(frame, column)?.into_iter().zip(rows);
     Ok(values
         .filter_map(|(value, row)| value.filter(|_| *row))
