@@ -4,12 +4,13 @@ use core::net::SocketAddrV4;
 
 use firmware::c1222::apdu::Apdu;
 
+use crate::attack::{Attackers, Passage, Seen};
 use crate::datagram::{C1222_PORT, Datagram, Handle, MessageType, Pool};
 use crate::event::{Agenda, Event};
 use crate::fleet::Fleet;
 use crate::link::{Direction, Lane, Transit};
 use crate::telemetry::{MessageRecord, Telemetry};
-use crate::time::Time;
+use crate::time::{Duration, Time};
 
 /// Octets of the longest datagram that protocol code emits.
 pub const DATAGRAM_MAX: usize = 2_048;
@@ -48,11 +49,13 @@ pub enum Kind {
     Admit,
     /// Something is due on a shared medium.
     Medium,
+    /// An attacker acts; the payload is its own.
+    Attack,
 }
 
 impl Kind {
     /// Every kind, in the order of their codes.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::PowerOn,
         Self::PowerOff,
         Self::Boot,
@@ -68,6 +71,7 @@ impl Kind {
         Self::Offer,
         Self::Admit,
         Self::Medium,
+        Self::Attack,
     ];
 
     /// The kind of an event.
@@ -104,6 +108,7 @@ impl Kind {
             Self::Offer => "datagram offered",
             Self::Admit => "meter admitted",
             Self::Medium => "medium due",
+            Self::Attack => "attacker acts",
         }
     }
 }
@@ -138,10 +143,14 @@ pub struct Context<'a, A, X: Exchange> {
     pub exchange: &'a mut X,
     /// Datagrams in flight.
     pub pool: &'a mut Pool,
+    /// Attackers on the links of this domain.
+    pub attackers: &'a mut Attackers,
     /// What is observed.
     pub telemetry: &'a mut Telemetry,
     /// Where protocol code emits datagrams to: [`DATAGRAM_MAX`] octets, lent out while in use.
     pub scratch: &'a mut Vec<u8>,
+    /// Retransmissions and repeated answers that were handed to lanes.
+    pub repetitions: u32,
     /// Set when the engine objects: the window ends after the present event.
     pub stop: Option<X::Stop>,
 }
@@ -178,6 +187,30 @@ pub struct Outgoing<'a> {
     pub sender: u32,
 }
 
+/// What became of a datagram at its receiver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The protocol code took it.
+    Accepted,
+    /// The protocol code sent its last answer once more and changed nothing (RFC 5191 §5.2).
+    Repeated,
+    /// The protocol code discarded it.
+    Rejected(&'static str),
+    /// It never came to the protocol code.
+    Ignored(&'static str),
+}
+
+impl Verdict {
+    /// The verdict of protocol code that has returned `result`, and has `repeated` an answer.
+    pub fn of(result: Result<(), firmware::Reject>, repeated: bool) -> Self {
+        match result {
+            Ok(()) if repeated => Self::Repeated,
+            Ok(()) => Self::Accepted,
+            Err(reject) => Self::Rejected(reject.name()),
+        }
+    }
+}
+
 impl<A: Agenda, X: Exchange> Context<'_, A, X> {
     /// Posts an event of `kind` for the entity `target` of this domain.
     pub fn post(&mut self, time: Time, kind: Kind, target: u32, sequence: &mut u32, payload: u32) {
@@ -188,6 +221,7 @@ impl<A: Agenda, X: Exchange> Context<'_, A, X> {
     /// Hands a datagram to `lane`; the sender is at `now` and has posted `sequence` events.
     pub fn transmit(&mut self, lane: &mut Lane, out: &Outgoing<'_>, now: Time, sequence: &mut u32) {
         let profile = self.fleet.lane(out.link, out.direction, out.departure);
+        self.repetitions = self.repetitions.wrapping_add(u32::from(out.retransmission));
         let frame = self.fleet.links[out.link]
             .medium
             .frame_octets(out.octets.len());
@@ -209,20 +243,113 @@ impl<A: Agenda, X: Exchange> Context<'_, A, X> {
             Transit::QueueFull => count.queue_full += 1,
         }
         self.observe_by_taps((out.link, out.cohort), 1, frame as u64);
+        if !self.attackers.is_empty() {
+            self.transmit_past_attackers(out, kind, transit, now, sequence);
+            return;
+        }
 
         match transit {
-            Transit::Delivered(arrival) => self.deliver(out, arrival, now, sequence),
+            Transit::Delivered(arrival) => self.deliver(out, 0, arrival, now, sequence),
             Transit::Lost => self.record_message(out, kind, "lost"),
             Transit::QueueFull => self.record_message(out, kind, "queue_full"),
         }
     }
 
-    fn deliver(&mut self, out: &Outgoing<'_>, arrival: Time, now: Time, sequence: &mut u32) {
+    /// Lets attackers see the datagram and do to it what they can.
+    fn transmit_past_attackers(
+        &mut self,
+        out: &Outgoing<'_>,
+        kind: MessageType,
+        transit: Transit,
+        now: Time,
+        sequence: &mut u32,
+    ) {
+        let seen = Seen {
+            meter: out.meter,
+            direction: out.direction,
+            kind,
+            source: out.source,
+            destination: out.destination,
+            departure: out.departure,
+            octets: out.octets,
+        };
+        self.attackers
+            .overhear(&seen, self.fleet, self.agenda, self.pool);
+        let arrival = match transit {
+            Transit::Delivered(arrival) => arrival,
+            Transit::Lost => return self.record_message(out, kind, "lost"),
+            Transit::QueueFull => return self.record_message(out, kind, "queue_full"),
+        };
+        let (passage, label) = self
+            .attackers
+            .intercept(&seen, self.fleet, self.agenda, self.pool);
+        match passage {
+            Passage::Pass => self.deliver(out, label, arrival, now, sequence),
+            Passage::Alter(octets) => {
+                let octets = &octets[..];
+                let out = Outgoing { octets, ..*out };
+                self.deliver(&out, label, arrival, now, sequence);
+            }
+            Passage::Drop => {
+                let count = self.telemetry.traffic_mut(out.link, out.direction, kind);
+                count.lost += 1;
+                self.record_message(out, kind, "lost");
+            }
+        }
+    }
+
+    /// Sends a datagram from an instance to an attacker, if one is at `destination`.
+    pub fn reach_attacker(
+        &mut self,
+        (source, destination): (SocketAddrV4, SocketAddrV4),
+        octets: &[u8],
+        departure: Time,
+        sender: u32,
+        sequence: &mut u32,
+    ) -> bool {
+        let fleet = self.fleet;
+        let Some(target) = self.attackers.entity_at(fleet, *destination.ip()) else {
+            return false;
+        };
+        let latency = fleet
+            .links
+            .first()
+            .map_or(0, |link| link.down.latency.min());
+        let arrival = departure + Duration::from_nanos(latency.unsigned_abs());
+        let handle = self.pool.insert(source, destination, departure, octets);
+        let kind = Kind::Arrive;
+        self.agenda
+            .post(event(arrival, kind, target, sender, sequence, handle.0));
+        true
+    }
+
+    /// Tells the attacker, if the datagram with `label` is of one, what its receiver made of it.
+    pub fn judge(&mut self, label: u64, verdict: Verdict, now: Time) {
+        if label != 0 {
+            let (outcome, cause) = match verdict {
+                Verdict::Accepted => ("accepted", None),
+                Verdict::Repeated => ("repeated", None),
+                Verdict::Rejected(cause) => ("rejected", Some(cause)),
+                Verdict::Ignored(cause) => ("ignored", Some(cause)),
+            };
+            self.attackers.judge(label, outcome, cause, now);
+        }
+    }
+
+    fn deliver(
+        &mut self,
+        out: &Outgoing<'_>,
+        label: u64,
+        arrival: Time,
+        now: Time,
+        sequence: &mut u32,
+    ) {
         let mut event = event(arrival, Kind::Arrive, out.target, out.sender, sequence, 0);
         if out.domain == self.domain {
             let handle = self
                 .pool
                 .insert(out.source, out.destination, out.sent, out.octets);
+            self.pool.get_mut(handle).label = label;
             event.payload = handle.0;
             self.agenda.post(event);
             return;
@@ -232,6 +359,7 @@ impl<A: Agenda, X: Exchange> Context<'_, A, X> {
             destination: out.destination,
             sent: out.sent,
             octets: out.octets.to_vec(),
+            label,
         };
         if let Err(stop) = self.exchange.send(now, out.domain, event, datagram) {
             self.stop = Some(stop);

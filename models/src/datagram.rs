@@ -20,6 +20,8 @@ pub struct Datagram {
     pub sent: Time,
     /// The UDP payload.
     pub octets: Vec<u8>,
+    /// Ground truth: the label of an attacker that sent or altered it, zero without one.
+    pub label: u64,
 }
 
 /// Index of a datagram in a [`Pool`].
@@ -47,6 +49,7 @@ impl Pool {
             slot.source = source;
             slot.destination = destination;
             slot.sent = sent;
+            slot.label = 0;
             slot.octets.clear();
             slot.octets.extend_from_slice(octets);
             return Handle(index);
@@ -57,6 +60,7 @@ impl Pool {
             destination,
             sent,
             octets: octets.to_vec(),
+            label: 0,
         });
         Handle(index)
     }

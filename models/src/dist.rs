@@ -121,6 +121,16 @@ pub fn key(stream: &mut Stream) -> [u8; 16] {
     octets
 }
 
+/// The key that somebody types in as the last `digits` decimal digits of `number`, zeros behind.
+pub fn digits_key(mut number: u64, digits: u8) -> [u8; 16] {
+    let mut octets = [0; 16];
+    for octet in octets.iter_mut().take(digits.into()).rev() {
+        *octet = b'0' + (number % 10) as u8;
+        number /= 10;
+    }
+    octets
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -10,6 +10,7 @@ use bevy_ecs::query::{With, Without};
 use bevy_ecs::system::{Query, SystemState};
 use bevy_ecs::world::World;
 
+use crate::attack::Attackers;
 use crate::concentrator::{Admission, Concentrator, ConcentratorHost};
 use crate::context::{self, Context, DATAGRAM_MAX, Exchange, Kind};
 use crate::datagram::{Datagram, Pool};
@@ -37,6 +38,7 @@ pub struct Domain<A> {
     entities: Vec<Option<Entity>>,
     agenda: A,
     pool: Pool,
+    attackers: Attackers,
     telemetry: Telemetry,
     scratch: Vec<u8>,
 }
@@ -63,6 +65,9 @@ impl<A: Agenda> Domain<A> {
                 entities[fleet.concentrator_entity(concentrator) as usize] = Some(entity);
             }
         }
+        let instances = 0..fleet.headend.instances;
+        let own = instances.filter(|&instance| fleet.domain_of_instance(instance) == index);
+        let attackers = Attackers::new(&fleet, own);
         let access = SystemState::new(&mut world);
         let mut domain = Self {
             fleet,
@@ -72,10 +77,13 @@ impl<A: Agenda> Domain<A> {
             entities,
             agenda,
             pool: Pool::default(),
+            attackers,
             telemetry: Telemetry::default(),
             scratch: vec![0; DATAGRAM_MAX],
         };
         domain.post_first_events();
+        let (fleet, pool) = (&domain.fleet, &mut domain.pool);
+        domain.attackers.begin(fleet, &mut domain.agenda, pool);
         domain
     }
 
@@ -166,6 +174,7 @@ impl<A: Agenda> Domain<A> {
             entities,
             agenda,
             pool,
+            attackers,
             telemetry,
             scratch,
         } = self;
@@ -177,8 +186,10 @@ impl<A: Agenda> Domain<A> {
             agenda,
             exchange,
             pool,
+            attackers,
             telemetry,
             scratch,
+            repetitions: 0,
             stop: None,
         };
         while let Some(event) = context.agenda.pop_before(end) {
@@ -190,6 +201,12 @@ impl<A: Agenda> Domain<A> {
                 _ => 0,
             };
             context.exchange.charge(&event, print)?;
+            if event.target >= context.fleet.entities() {
+                let (fleet, agenda) = (context.fleet, &mut *context.agenda);
+                let pool = &mut *context.pool;
+                context.attackers.handle(&event, kind, fleet, agenda, pool);
+                continue;
+            }
             let entity = entities[event.target as usize]
                 .expect("events are posted in the domain of their target");
             let now = event.time;
@@ -240,6 +257,7 @@ impl<A: Agenda> Domain<A> {
             datagram.sent,
             &datagram.octets,
         );
+        self.pool.get_mut(handle).label = datagram.label;
         self.agenda.post(Event {
             time: key.time,
             target: key.target,
@@ -258,7 +276,14 @@ impl<A: Agenda> Domain<A> {
 
     /// What was observed since it was last taken.
     pub fn telemetry_mut(&mut self) -> &mut Telemetry {
+        let attacks = &mut self.telemetry.attacks;
+        attacks.append(&mut self.attackers.take_records());
         &mut self.telemetry
+    }
+
+    /// Has attackers evaluate what they have recorded, as of `now`: the end of the run.
+    pub fn conclude_attacks(&mut self, now: Time) {
+        self.attackers.conclude(&self.fleet, now);
     }
 
     /// Calls `visit` for every instance of this domain, in order of their indices.
@@ -348,9 +373,8 @@ fn handle_meter_event<A: Agenda, X: Exchange>(
         | Kind::InstanceDown
         | Kind::InstanceUp
         | Kind::SessionAlarm
-        | Kind::SubscriberAlarm => {
-            unreachable!("posted for instances only")
-        }
+        | Kind::SubscriberAlarm
+        | Kind::Attack => unreachable!("never posted for meters"),
     }
 }
 
@@ -374,7 +398,8 @@ fn handle_instance_event<A: Agenda, X: Exchange>(
         | Kind::Boot
         | Kind::Reauthenticate
         | Kind::Alarm
-        | Kind::Interval => unreachable!("posted for meters only"),
+        | Kind::Interval
+        | Kind::Attack => unreachable!("posted for meters and attackers only"),
     }
 }
 

@@ -6,6 +6,7 @@
 use core::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 
+use crate::attack::Attacker;
 use crate::concentrator::Meshes;
 use crate::cost::{McuCost, ServerCost};
 use crate::datagram::{C1222_PORT, PANA_PORT};
@@ -24,6 +25,23 @@ pub const INSTANCES_MAX: u32 = 65_534;
 const CONCENTRATOR_NETWORK: u32 = 0xAC11_0000;
 /// Concentrators that the address plan has room for.
 pub const CONCENTRATORS_MAX: u32 = 15 << 16;
+
+/// First address of 100.64.0.0/10, where attackers have theirs (RFC 6598).
+const ATTACKER_NETWORK: u32 = 0x6440_0000;
+/// Addresses of one attacker.
+const ATTACKER_ADDRESSES: u32 = 1 << 14;
+/// Attackers that the address plan has room for.
+pub const ATTACKERS_MAX: u32 = 1 << 8;
+
+/// How a meter's pre-shared key came about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PskPolicy {
+    /// 128 random bits.
+    #[default]
+    Random,
+    /// So many decimal digits that somebody typed in, at most 16.
+    Digits(u8),
+}
 
 /// A group of meters that are alike.
 #[derive(Clone, Debug)]
@@ -48,6 +66,8 @@ pub struct Cohort {
     pub identity: String,
     /// Datagrams that wait while the processor is busy.
     pub inbox: usize,
+    /// How the pre-shared keys came about.
+    pub psk: PskPolicy,
 }
 
 /// The head-end.
@@ -191,6 +211,8 @@ pub struct Fleet {
     pub timeline: Vec<TimelineStep>,
     /// Passive observers.
     pub taps: Vec<Tap>,
+    /// Attackers; only with [`Partition::ByInstance`].
+    pub attackers: Vec<Attacker>,
     /// Share of the meters whose messages are recorded one by one, in billionths.
     pub message_sample_ppb: u32,
     /// Division into domains.
@@ -245,6 +267,11 @@ impl Fleet {
     /// Meters, instances and concentrators: the entities with components.
     pub fn entities(&self) -> u32 {
         self.concentrator_entity(self.meshes.len())
+    }
+
+    /// The entity number of an attacker's cell at an instance; they follow all others.
+    pub fn attacker_entity(&self, attacker: u32, instance: u32) -> u32 {
+        self.entities() + attacker * self.headend.instances + instance
     }
 
     /// How many domains there are.
@@ -331,6 +358,19 @@ impl Fleet {
     /// Whether the messages of `meter` are recorded one by one.
     pub fn is_sampled(&self, meter: u32) -> bool {
         Stream::new(self.seed, meter, Purpose::Sampling).chance(self.message_sample_ppb)
+    }
+
+    /// The network address of a member of an attacker.
+    pub const fn attacker_address(&self, attacker: u32, member: u32) -> Ipv4Addr {
+        let host = attacker * ATTACKER_ADDRESSES + member % ATTACKER_ADDRESSES;
+        Ipv4Addr::from_bits(ATTACKER_NETWORK + host)
+    }
+
+    /// The attacker with the network address `address`, and which of its members.
+    pub fn attacker_of_address(&self, address: Ipv4Addr) -> Option<(u32, u32)> {
+        let host = address.to_bits().checked_sub(ATTACKER_NETWORK)?;
+        let (attacker, member) = (host / ATTACKER_ADDRESSES, host % ATTACKER_ADDRESSES);
+        (attacker < self.attackers.len() as u32).then_some((attacker, member))
     }
 
     /// The socket on which an instance or a meter at `address` speaks PANA.

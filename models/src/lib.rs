@@ -2,7 +2,7 @@
 //!
 //! A [`fleet::Fleet`] is the plan of everything that takes part. From it each
 //! [`domain::Domain`] builds its own ECS world - meters, their links and premises, head-end
-//! instances - and handles events in the total order of [`event::EventKey`]. The protocol code
+//! instances, [attackers](attack) - and handles events in the total order of [`event::EventKey`]. The protocol code
 //! inside every entity is that of the `firmware` crate; there is no second implementation.
 //!
 //! ```text
@@ -15,6 +15,7 @@
 //! [`rng::Stream`]s; all output is [`telemetry`].
 
 pub mod alarm;
+pub mod attack;
 pub mod clock;
 pub mod concentrator;
 pub mod context;

@@ -39,6 +39,10 @@ pub enum Purpose {
     Topology = 12,
     /// When equipment fails and returns.
     Outage = 13,
+    /// Everything that an attacker draws.
+    Attack = 14,
+    /// Whom an attacker has chosen.
+    AttackTarget = 15,
 }
 
 /// Words that one refill yields: a ChaCha block.

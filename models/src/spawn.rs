@@ -13,7 +13,7 @@ use crate::alarm::AlarmClock;
 use crate::clock::Clock;
 use crate::concentrator::{Admission, Concentrator, Meshes};
 use crate::dist;
-use crate::fleet::Fleet;
+use crate::fleet::{Fleet, PskPolicy};
 use crate::headend::{Downlink, Instance, Station, Trunk};
 use crate::link::{Lane, Segment, StationId};
 use crate::load::House;
@@ -35,10 +35,16 @@ struct Birth {
 /// The order of the draws is part of what a seed means.
 fn birth(fleet: &Fleet, meter: u32) -> Birth {
     let mut stream = Stream::new(fleet.seed, meter, Purpose::Provisioning);
-    let psk = dist::key(&mut stream);
-    let drift_ppb = fleet.cohorts[fleet.cohort_of(meter)]
-        .clock_drift
-        .sample(&mut stream);
+    let cohort = &fleet.cohorts[fleet.cohort_of(meter)];
+    let drawn = dist::key(&mut stream);
+    let psk = match cohort.psk {
+        PskPolicy::Random => drawn,
+        PskPolicy::Digits(digits) => {
+            let number = u64::from_le_bytes(drawn[..8].try_into().expect("8 of 16 octets"));
+            dist::digits_key(number, digits)
+        }
+    };
+    let drift_ppb = cohort.clock_drift.sample(&mut stream);
     let report_offset = report_offset(fleet.reports.spread, &mut stream);
     let sampled = fleet.is_sampled(meter);
     Birth {
@@ -47,6 +53,11 @@ fn birth(fleet: &Fleet, meter: u32) -> Birth {
         sampled,
         report_offset,
     }
+}
+
+/// The pre-shared key of `meter`: what its two ends know, and who has stolen it.
+pub(crate) fn pre_shared_key(fleet: &Fleet, meter: u32) -> [u8; 16] {
+    birth(fleet, meter).psk
 }
 
 /// The components of `meter`.

@@ -113,6 +113,33 @@ pub struct ReadRecord {
     pub watt_hours: u32,
 }
 
+/// What an attacker did and what came of it: ground truth that no defender has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AttackRecord {
+    /// Index of the attacker.
+    pub attacker: u32,
+    /// Index of the head-end instance whose meters it is about.
+    pub instance: u32,
+    /// Label of the datagram; zero for what was done without sending or altering one.
+    pub label: u64,
+    /// What was tried.
+    pub action: &'static str,
+    /// The victim, where it is one meter.
+    pub meter: Option<u32>,
+    /// When: a forged datagram at its arrival, an altered one at its departure.
+    pub time: Time,
+    /// When its receiver judged it, or when the effect ended.
+    pub end: Option<Time>,
+    /// Messages, guesses or attempts that the action comprised.
+    pub count: u64,
+    /// Octets concerned.
+    pub octets: u64,
+    /// `accepted`, `repeated`, `rejected`, `ignored` or `dropped`.
+    pub outcome: &'static str,
+    /// Why, as the firmware names it.
+    pub cause: Option<&'static str>,
+}
+
 /// A meter's first power-up or successful join.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Milestone {
@@ -274,6 +301,8 @@ pub struct Telemetry {
     pub taps: Vec<(u64, u64)>,
     /// Datagrams handed to protocol code.
     pub datagrams: u64,
+    /// What attackers did.
+    pub attacks: Vec<AttackRecord>,
 }
 
 impl Telemetry {

@@ -9,7 +9,7 @@ use firmware::{Env, Instant};
 use super::{Admission, Downlink, Instance, Trunk};
 use crate::alarm::AlarmClock;
 use crate::concentrator::relayed_peer;
-use crate::context::{Context, Exchange, Kind, Outgoing, is_c1222, message_record};
+use crate::context::{Context, Exchange, Kind, Outgoing, Verdict, is_c1222, message_record};
 use crate::datagram::{C1222_PORT, Handle, MessageType, PANA_PORT};
 use crate::event::Agenda;
 use crate::link::Direction;
@@ -120,7 +120,7 @@ impl<A: Agenda, X: Exchange> InstanceHost<'_, '_, A, X> {
     /// Serves a datagram that arrived at `since`, on a core that is free now.
     fn serve(&mut self, handle: Handle, since: Time) {
         let datagram = self.context.pool.get_mut(handle);
-        let (source, sent) = (datagram.source, datagram.sent);
+        let (source, sent, label) = (datagram.source, datagram.sent, datagram.label);
         let port = datagram.destination.port();
         let mut octets = core::mem::take(&mut datagram.octets);
         let channel = if is_c1222(port) {
@@ -164,7 +164,11 @@ impl<A: Agenda, X: Exchange> InstanceHost<'_, '_, A, X> {
         self.context.pool.get_mut(handle).octets = octets;
         self.context.pool.release(handle);
 
+        let repetitions = self.context.repetitions;
         self.finish(done);
+        let repeated = self.context.repetitions != repetitions;
+        self.context
+            .judge(label, Verdict::of(result, repeated), self.now);
     }
 
     /// The access of the sender has just sent, so what goes back finds it connected.
@@ -288,6 +292,11 @@ impl<A: Agenda, X: Exchange> InstanceHost<'_, '_, A, X> {
             let SocketAddr::V4(destination) = transmit.destination else {
                 continue;
             };
+            let port = match transmit.channel {
+                Channel::Pana => PANA_PORT,
+                Channel::C1222 => C1222_PORT,
+            };
+            let source = SocketAddrV4::new(self.instance.address, port);
             let mut rank = self.rank_of(transmit.destination);
             if rank.is_none() && fleet.concentrator_of_address(*destination.ip()).is_some() {
                 // A relay element at a concentrator: on the link of the meter behind it.
@@ -295,8 +304,8 @@ impl<A: Agenda, X: Exchange> InstanceHost<'_, '_, A, X> {
                 rank = self.rank_of(relayed_peer(transmit.destination, octets));
             }
             let Some(rank) = rank else {
-                let node = NodeId::Instance(self.instance.index);
-                self.context.telemetry.reject(node, "link", "unroutable");
+                let octets = &scratch[..transmit.len];
+                self.leave_fleet((source, destination), octets, departure);
                 continue;
             };
             let meter = fleet.meter_at(self.instance.index, rank);
@@ -315,17 +324,13 @@ impl<A: Agenda, X: Exchange> InstanceHost<'_, '_, A, X> {
                 }
                 None => (lane, meter),
             };
-            let port = match transmit.channel {
-                Channel::Pana => PANA_PORT,
-                Channel::C1222 => C1222_PORT,
-            };
             let out = Outgoing {
                 meter,
                 link: usize::from(*link),
                 cohort: usize::from(*cohort),
                 direction: Direction::Down,
                 sampled: *sampled,
-                source: SocketAddrV4::new(self.instance.address, port),
+                source,
                 destination,
                 octets: &scratch[..transmit.len],
                 retransmission: transmit.retransmission,
@@ -339,6 +344,23 @@ impl<A: Agenda, X: Exchange> InstanceHost<'_, '_, A, X> {
                 .transmit(lane, &out, self.now, &mut self.instance.posted);
         }
         *self.context.scratch = scratch;
+    }
+
+    /// Sends a datagram to an address that no meter has.
+    fn leave_fleet(
+        &mut self,
+        sockets: (SocketAddrV4, SocketAddrV4),
+        octets: &[u8],
+        departure: Time,
+    ) {
+        let (sender, posted) = (self.instance.entity, &mut self.instance.posted);
+        let reached = self
+            .context
+            .reach_attacker(sockets, octets, departure, sender, posted);
+        if !reached {
+            let node = NodeId::Instance(self.instance.index);
+            self.context.telemetry.reject(node, "link", "unroutable");
+        }
     }
 
     fn message_record(
@@ -372,6 +394,8 @@ impl<A: Agenda, X: Exchange> InstanceHost<'_, '_, A, X> {
     fn drop_datagram(&mut self, handle: Handle, cause: &'static str) {
         let node = NodeId::Instance(self.instance.index);
         self.context.telemetry.reject(node, "link", cause);
+        let label = self.context.pool.get_mut(handle).label;
+        self.context.judge(label, Verdict::Ignored(cause), self.now);
         let datagram = self.context.pool.get_mut(handle);
         let (source, sent) = (datagram.source, datagram.sent);
         let port = datagram.destination.port();

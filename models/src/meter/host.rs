@@ -9,7 +9,7 @@ use firmware::pana::relay;
 
 use super::{Attempt, MeterQueryItem, Processor};
 use crate::concentrator::{Admission, is_for_relay};
-use crate::context::{Context, Exchange, Kind, Outgoing, event, is_c1222, message_record};
+use crate::context::{Context, Exchange, Kind, Outgoing, Verdict, event, is_c1222, message_record};
 use crate::datagram::{C1222_PORT, Handle, MessageType, PANA_PORT};
 use crate::event::Agenda;
 use crate::fleet::Fleet;
@@ -217,6 +217,7 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
             return;
         }
         let (sent, port) = (datagram.sent, datagram.source.port());
+        let label = datagram.label;
         let mut octets = core::mem::take(&mut datagram.octets);
         let channel = if is_c1222(port) {
             Channel::C1222
@@ -247,7 +248,11 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
                 attempt.accepted();
             }
         }
+        let repetitions = self.context.repetitions;
         self.settle(done);
+        let repeated = self.context.repetitions != repetitions;
+        self.context
+            .judge(label, Verdict::of(result, repeated), self.now);
         let outcome = match result {
             Ok(()) => "accepted",
             Err(reject) => {
@@ -370,8 +375,10 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
         let node = NodeId::Meter(self.meter.placement.meter);
         self.context.telemetry.reject(node, protocol, cause);
         let datagram = self.context.pool.get_mut(handle);
+        let label = datagram.label;
         let kind = MessageType::classify(datagram.source.port(), &datagram.octets);
         let (octets, sent) = (core::mem::take(&mut datagram.octets), datagram.sent);
+        self.context.judge(label, Verdict::Ignored(cause), self.now);
         if let Some(mut record) = self.message_record(kind, &octets, sent) {
             record.outcome = cause;
             self.context.telemetry.messages.push(record);

@@ -15,12 +15,12 @@ use models::datagram::MessageType;
 use models::fleet::Fleet;
 use models::link::Direction;
 use models::telemetry::{
-    AuthRecord, KeyRecord, MessageRecord, Milestone, NodeId, ReadRecord, Side, Telemetry,
-    TrafficCount,
+    AttackRecord, AuthRecord, KeyRecord, MessageRecord, Milestone, NodeId, ReadRecord, Side,
+    Telemetry, TrafficCount,
 };
 use models::time::{Duration, Time};
 use reports::schema::tables::{
-    AuthRow, HeadendRow, KeyRow, MessageRow, MeterRow, ReadRow, RejectRow, TrafficRow,
+    AttackRow, AuthRow, HeadendRow, KeyRow, MessageRow, MeterRow, ReadRow, RejectRow, TrafficRow,
 };
 use reports::{Error, Provenance, TableWriter};
 
@@ -37,6 +37,19 @@ pub struct Counts {
     pub authentications: u64,
     /// Frames and octets that each tap saw, in the order of the scenario.
     pub taps: Vec<(u64, u64)>,
+    /// What each attacker did, in the order of the scenario.
+    pub attacks: Vec<AttackCounts>,
+}
+
+/// What an attacker did, in numbers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AttackCounts {
+    /// Everything it tried.
+    pub actions: u64,
+    /// What succeeded.
+    pub accepted: u64,
+    /// What its victims discarded.
+    pub rejected: u64,
 }
 
 /// Writers of the tables that the scenario asks for.
@@ -49,6 +62,7 @@ struct Writers {
     reads: Option<TableWriter<ReadRow>>,
     headend: Option<TableWriter<HeadendRow>>,
     rejects: Option<TableWriter<RejectRow>>,
+    attacks: Option<TableWriter<AttackRow>>,
 }
 
 /// Records one run.
@@ -72,6 +86,7 @@ struct Buffers {
     messages: Vec<MessageRecord>,
     reads: Vec<ReadRecord>,
     traffic: Vec<TrafficCount>,
+    attacks: Vec<AttackRecord>,
     rejects: BTreeMap<(NodeId, &'static str, &'static str), u64>,
 }
 
@@ -107,10 +122,12 @@ impl Recorder {
             reads: writer(wanted(Table::Reads), folder, provenance)?,
             headend: writer(wanted(Table::Headend), folder, provenance)?,
             rejects: writer(wanted(Table::Rejects), folder, provenance)?,
+            attacks: writer(wanted(Table::Attacks), folder, provenance)?,
         };
         let totals = vec![MeterTotals::default(); fleet.meters() as usize];
         let counts = Counts {
             taps: vec![(0, 0); fleet.taps.len()],
+            attacks: vec![AttackCounts::default(); fleet.attackers.len()],
             ..Counts::default()
         };
         Ok(Self {
@@ -156,6 +173,7 @@ impl Recorder {
     pub fn finish(mut self, domains: &mut [&mut FleetDomain], now: Time) -> Result<Counts, Error> {
         for domain in domains.iter_mut() {
             domain.world_mut().record_live_keys(now);
+            domain.world_mut().conclude_attacks(now);
             self.take(domain.world_mut().telemetry_mut());
         }
         self.write_records()?;
@@ -170,6 +188,7 @@ impl Recorder {
             reads,
             headend,
             rejects,
+            attacks,
         } = self.writers;
         finish(meters)?;
         finish(auth)?;
@@ -179,6 +198,7 @@ impl Recorder {
         finish(reads)?;
         finish(headend)?;
         finish(rejects)?;
+        finish(attacks)?;
         Ok(self.counts)
     }
 
@@ -189,6 +209,7 @@ impl Recorder {
         buffers.keys.append(&mut telemetry.keys);
         buffers.messages.append(&mut telemetry.messages);
         buffers.reads.append(&mut telemetry.reads);
+        buffers.attacks.append(&mut telemetry.attacks);
         for (node, count) in std::mem::take(&mut telemetry.rejects) {
             *buffers.rejects.entry(node).or_default() += count;
         }
@@ -218,7 +239,28 @@ impl Recorder {
         }
     }
 
+    fn write_attacks(&mut self) -> Result<(), Error> {
+        let attacks = &mut self.buffers.attacks;
+        // Labels are unique, and one cell does not do the same twice at once without one.
+        attacks.sort_by_key(|record| {
+            let known = record.end.unwrap_or(record.time);
+            (known, record.attacker, record.instance, record.label)
+        });
+        for record in attacks.drain(..) {
+            let counts = &mut self.counts.attacks[record.attacker as usize];
+            counts.actions += 1;
+            counts.accepted += u64::from(record.outcome == reports::label::ACCEPTED);
+            counts.rejected += u64::from(record.outcome == reports::label::REJECTED);
+            let attacker = &self.fleet.attackers[record.attacker as usize];
+            push(&mut self.writers.attacks, || {
+                rows::attack(attacker, &record)
+            })?;
+        }
+        Ok(())
+    }
+
     fn write_records(&mut self) -> Result<(), Error> {
+        self.write_attacks()?;
         let Self {
             buffers,
             writers,

@@ -3,19 +3,21 @@
 use firmware::Instant;
 use firmware::c1222::epsem::Mode;
 use firmware::ukmf::{EndReason, Purpose};
+use models::attack::Attacker;
 use models::clock::Clock;
 use models::datagram::MessageType;
 use models::fleet::Fleet;
 use models::link::Direction;
 use models::meter::MeterQueryItem;
 use models::telemetry::{
-    AuthRecord, InstanceLoad, KeyRecord, MessageRecord, NodeId, ReadRecord, Side, TrafficCount,
+    AttackRecord, AuthRecord, InstanceLoad, KeyRecord, MessageRecord, NodeId, ReadRecord, Side,
+    TrafficCount,
 };
 use models::time::{Duration, Time};
 use reports::label;
 use reports::schema::Hex;
 use reports::schema::tables::{
-    AuthRow, HeadendRow, KeyRow, MessageRow, MeterRow, ReadRow, RejectRow, TrafficRow,
+    AttackRow, AuthRow, HeadendRow, KeyRow, MessageRow, MeterRow, ReadRow, RejectRow, TrafficRow,
 };
 
 use super::totals::MeterTotals;
@@ -253,6 +255,23 @@ pub(super) fn reject(
         bin_start_ns: bin.start_ns,
         bin_ns: bin.width_ns,
         count,
+    }
+}
+
+pub(super) fn attack(attacker: &Attacker, record: &AttackRecord) -> AttackRow {
+    AttackRow {
+        attacker: attacker.name.clone(),
+        attack: attacker.attack.name(),
+        action: record.action,
+        label: record.label,
+        instance: record.instance,
+        meter: record.meter,
+        time_ns: time(record.time),
+        end_ns: record.end.map(time),
+        count: record.count,
+        bytes: record.octets,
+        outcome: record.outcome,
+        cause: record.cause,
     }
 }
 

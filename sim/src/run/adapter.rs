@@ -59,10 +59,14 @@ impl Domain for FleetDomain {
         let entity = |number: u32| {
             let meters = self.fleet.meters();
             let concentrators = self.fleet.concentrator_entity(0);
+            let attackers = self.fleet.entities();
             match (
                 number.checked_sub(meters),
                 number.checked_sub(concentrators),
             ) {
+                (_, Some(_)) if number >= attackers => {
+                    format!("attacker cell {}", number - attackers)
+                }
                 (_, Some(concentrator)) => format!("concentrator {concentrator}"),
                 (Some(instance), None) => format!("instance {instance}"),
                 (None, None) => format!("meter {number}"),

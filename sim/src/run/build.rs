@@ -51,6 +51,11 @@ pub(super) fn fleet(scenario: &Scenario, partition: Partition) -> Fleet {
             cohort: tap.cohort.as_deref().map(cohort_index),
         })
         .collect();
+    let attackers = scenario
+        .attackers
+        .iter()
+        .map(|attacker| attacker.model(scenario.duration, cohort_index))
+        .collect();
     Fleet {
         seed: scenario.seed,
         start_utc_s: scenario.start.0,
@@ -68,6 +73,7 @@ pub(super) fn fleet(scenario: &Scenario, partition: Partition) -> Fleet {
         headend_software: Arc::new(headend_software(scenario, &pana, &server_identity)),
         timeline,
         taps,
+        attackers,
         message_sample_ppb: scenario.record.messages.ppb(),
         partition,
         cohorts,
@@ -88,6 +94,7 @@ fn cohorts(scenario: &Scenario, link_index: impl Fn(&str) -> usize) -> Vec<Cohor
             mcu: cohort.mcu.costs(),
             identity: cohort.identity.clone(),
             inbox: cohort.inbox as usize,
+            psk: cohort.psk.policy(),
         };
         first += cohort.count;
         plan

@@ -106,6 +106,23 @@ pub(super) fn write_summary(report: &Report) -> Result<(), FolderError> {
     summary["taps"] = taps
         .map(|(name, (frames, bytes))| json!({ "name": name, "frames": frames, "bytes": bytes }))
         .collect();
+    let attackers = report.attackers.iter().zip(&report.counts.attacks);
+    summary["attackers"] = attackers
+        .map(|(attacker, counts)| {
+            let capability = &attacker.capability;
+            json!({
+                "name": attacker.name,
+                "attack": attacker.attack.name(),
+                "position": capability.position.name(),
+                "knowledge": capability.knowledge.name(),
+                "members": capability.count,
+                "every_s": capability.every.as_nanos() as f64 / 1e9,
+                "actions": counts.actions,
+                "accepted": counts.accepted,
+                "rejected": counts.rejected,
+            })
+        })
+        .collect();
     summary["expectations"] = report
         .verdicts
         .iter()

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration as WallDuration, Instant as WallInstant};
 
+use models::attack::Attacker;
 use models::fleet::{Fleet, Partition};
 use models::time::{Duration, Time};
 use reports::{Provenance, Results, Summary};
@@ -94,6 +95,8 @@ pub struct Report {
     pub counts: Counts,
     /// Names of the taps, in the order of their counts.
     pub taps: Vec<String>,
+    /// Attackers, in the order of their counts.
+    pub attackers: Vec<Attacker>,
     /// The numbers of the tables.
     pub summary: Summary,
     /// What became of the expectations.
@@ -116,6 +119,9 @@ pub enum RunError {
     /// The engine stopped.
     #[error(transparent)]
     Engine(#[from] engine::Error),
+    /// The fleet is divided in a way in which attackers cannot act.
+    #[error("attackers act only where each head-end instance and its meters are one domain")]
+    Partition,
     /// Results cannot be written or read.
     #[error("cannot record results: {0}")]
     Record(#[from] reports::Error),
@@ -132,6 +138,7 @@ pub fn run(
     mut progress: impl FnMut(&Progress),
 ) -> Result<Report, RunError> {
     let scenario = &loaded.scenario;
+    check_partition(scenario, options.partition)?;
     let folder = folder::create(options.folder.as_deref(), &scenario.name, options.force)?;
     let fleet = Arc::new(build::fleet(scenario, options.partition));
     let provenance = Provenance::new(VERSION, &folder::scenario_digest(scenario))
@@ -190,6 +197,7 @@ pub fn run(
         threads: options.threads,
         wall,
         counts,
+        attackers: fleet.attackers.clone(),
         taps: scenario.taps.iter().map(|tap| tap.name.clone()).collect(),
         summary,
         verdicts,
@@ -210,11 +218,21 @@ pub fn verify(
     threads: [usize; 2],
     partition: Partition,
 ) -> Result<Verdict, RunError> {
+    check_partition(scenario, partition)?;
     let fleet = Arc::new(build::fleet(scenario, partition));
     let make = |threads| engine(scenario, &fleet, threads);
     let end = Time::ZERO + scenario.duration;
     let sync = sync_every(scenario.record.bins);
     Ok(engine::verify(make, threads, end, sync)?)
+}
+
+/// An attacker sees and reaches a link from within one domain.
+fn check_partition(scenario: &Scenario, partition: Partition) -> Result<(), RunError> {
+    if scenario.attackers.is_empty() || partition == Partition::ByInstance {
+        Ok(())
+    } else {
+        Err(RunError::Partition)
+    }
 }
 
 fn engine(

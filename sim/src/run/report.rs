@@ -17,6 +17,7 @@ impl fmt::Display for Report {
         self.keys(f)?;
         self.traffic(f)?;
         self.reads(f)?;
+        self.attacks(f)?;
         self.cost(f)?;
         writeln!(f, "digest    {}", self.digest)?;
         for verdict in &self.verdicts {
@@ -117,6 +118,25 @@ impl Report {
             .map(|path| self.number(path));
         writeln!(f, "reads     {delivered} of {due} delivered ({ratio})")?;
         writeln!(f, "          latency {}", self.quantiles("reads.latency_s"))
+    }
+
+    fn attacks(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (attacker, counts) in self.attackers.iter().zip(&self.counts.attacks) {
+            let capability = &attacker.capability;
+            let [actions, accepted, rejected] =
+                [counts.actions, counts.accepted, counts.rejected].map(grouped);
+            writeln!(
+                f,
+                "attack    {}: {} × {} ({}, knows {}), {actions} actions, {accepted} accepted, \
+                 {rejected} rejected",
+                attacker.name,
+                capability.count,
+                attacker.attack.name(),
+                capability.position.name(),
+                capability.knowledge.name(),
+            )?;
+        }
+        Ok(())
     }
 
     fn cost(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

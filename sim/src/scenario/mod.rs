@@ -10,6 +10,7 @@
 //! 4. `check` judges ranges, references and contradictions.
 
 pub mod ast;
+pub mod attackers;
 mod check;
 pub mod decode;
 pub mod diagnostic;

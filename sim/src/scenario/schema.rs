@@ -12,6 +12,7 @@ use super::record::{choice, record, settings};
 use super::sweep::{Changes, Literal};
 use super::units::{Bytes, Civil, Drift, Rate, Ratio};
 
+pub use super::attackers::{Attacker, Psk};
 pub use super::dist::Dist;
 pub use super::mcu::Mcu;
 
@@ -48,6 +49,8 @@ record! {
         timeline: Vec<Step> = Vec::new(),
         /// Passive observers of links; they change nothing.
         taps: Vec<Tap> = Vec::new(),
+        /// Who attacks, and with what.
+        attackers: Vec<Attacker> = Vec::new(),
         /// What is written to the results folder.
         record: Record = Record::default(),
         /// Budgets that end a run which would never end by itself.
@@ -80,6 +83,8 @@ record! {
         identity: String = "{cohort}-{n:06}@ami.example".to_owned(),
         /// Datagrams that a meter holds while its processor is busy.
         inbox: u32 = 16,
+        /// How the pre-shared keys came about.
+        psk: Psk = Psk::Random,
     }
 }
 
@@ -618,12 +623,14 @@ choice! {
         Headend,
         /// One row per node, cause and time bin.
         Rejects,
+        /// One row per action of an attacker.
+        Attacks,
     }
 }
 
 impl Table {
     /// All tables.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Meters,
         Self::Auth,
         Self::Keys,
@@ -632,6 +639,7 @@ impl Table {
         Self::Reads,
         Self::Headend,
         Self::Rejects,
+        Self::Attacks,
     ];
 }
 

@@ -3,6 +3,7 @@
 //! A rule looks only at values that were written correctly or left to their defaults, so that a
 //! mistake that has been reported already does not draw others after it.
 
+mod attack;
 mod plan;
 mod population;
 mod service;
@@ -26,6 +27,7 @@ pub(super) fn check(scenario: &Scenario, survey: Survey, report: &mut Report) {
     plan::check(scenario, &mut judge);
     sweep::check(scenario, &mut judge);
     shared::check(scenario, &mut judge);
+    attack::check(scenario, &mut judge);
 }
 
 /// Finds places and collects verdicts.

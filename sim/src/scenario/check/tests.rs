@@ -219,3 +219,83 @@ fn a_mistake_draws_no_others_after_it() {
     refused("media=[]", Fault::WrongType, "map");
     refused("duration=[]", Fault::WrongType, "duration");
 }
+
+/// Sets the attackers to one with the given fields besides its name.
+fn attacker(fields: &str) -> String {
+    format!(r#"attackers=[Attacker(name: "eve", {fields})]"#)
+}
+
+#[test]
+fn attackers_exist_and_can_do_what_they_do() {
+    for (fields, fault, words) in [
+        (
+            r#"attack: Flood, position: Remote, cohort: "houses""#,
+            Fault::UnknownReference,
+            "no cohort",
+        ),
+        (
+            r#"attack: Flood, position: Remote, start: "3h""#,
+            Fault::Contradiction,
+            "the run ends",
+        ),
+        (
+            r#"attack: Flood, position: Remote, start: "1h", stop: "1h""#,
+            Fault::Contradiction,
+            "before it starts",
+        ),
+        (
+            "attack: Tamper(what: Downgrade), position: Tap",
+            Fault::Contradiction,
+            "cannot be made from there",
+        ),
+        (
+            "attack: Clone, position: Remote, knowledge: Identities",
+            Fault::Contradiction,
+            "more knowledge",
+        ),
+        (
+            "attack: Flood, position: Remote, count: 0",
+            Fault::OutOfRange,
+            "members",
+        ),
+        (
+            r#"attack: Flood, position: Remote, every: "0s""#,
+            Fault::OutOfRange,
+            "above zero",
+        ),
+        (
+            r#"attack: Flood, position: Remote, fraction: "0%""#,
+            Fault::OutOfRange,
+            "nobody",
+        ),
+        (
+            r#"attack: Replay(delay: "0s"), position: Tap"#,
+            Fault::OutOfRange,
+            "later",
+        ),
+        (
+            r#"attack: Jam(burst: "2s", period: "1s"), position: Tap"#,
+            Fault::OutOfRange,
+            "burst",
+        ),
+        (
+            "attack: Dictionary(digits: 17), position: Tap",
+            Fault::OutOfRange,
+            "digits",
+        ),
+        (
+            "attack: Dictionary(digits: 8, guesses: 0), position: Tap",
+            Fault::OutOfRange,
+            "finds nothing",
+        ),
+        (
+            r#"attack: Eavesdrop(leak: SessionKey(from: "1h", until: "1h")), position: Tap, knowledge: SessionKeys"#,
+            Fault::OutOfRange,
+            "empty",
+        ),
+    ] {
+        refused(&attacker(fields), fault, words);
+    }
+    refused("cohorts[0].psk=Digits(0)", Fault::OutOfRange, "digits");
+    assert!(with(&[&attacker("attack: Flood, position: Remote")]).is_ok());
+}

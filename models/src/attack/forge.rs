@@ -1,0 +1,119 @@
+//! EAX′ forgeries without any query (Minematsu, Lucks, Morita, Iwata, FSE 2013).
+//!
+//! Where cleartext and ciphertext have at most one block each, the masks of both chains cancel and
+//! the tag of a chosen pair is zero under every key. A conformant C12.22 message never enters that
+//! domain: its canonified cleartext has 30 octets at least. The victims here are therefore
+//! endpoints of a non-conformant profile that apply EAX′ to a short cleartext; next to each
+//! attempt the same cipher text goes to the head-end in a conformant APDU.
+
+use firmware::Rng as _;
+use firmware::c1222::acse::{Authentication, Header, emit_prefix};
+use firmware::c1222::aptitle::Title;
+use firmware::c1222::epsem::{Control, Mode, ResponseControl};
+use firmware::crypto::Work;
+use firmware::crypto::eax_prime::{EaxPrimeKey, Failure, MAC_LEN, Rule};
+use firmware::wire::Writer;
+
+use super::behaviour::{Behaviour, Deed, Order, Scene};
+use super::plan::Family;
+use crate::datagram::C1222_PORT;
+use crate::fleet::Fleet;
+use crate::spawn;
+
+/// Octets of a block.
+const BLOCK: usize = 16;
+
+/// Forges messages of one family.
+#[derive(Debug)]
+pub(super) struct Forger {
+    family: Family,
+    rule: Rule,
+}
+
+impl Forger {
+    pub(super) const fn new(family: Family, rule: Rule) -> Self {
+        Self { family, rule }
+    }
+
+    /// Cleartext and cipher text whose tag is zero.
+    fn pair(&self, scene: &mut Scene<'_>) -> (Vec<u8>, Vec<u8>) {
+        let len = 1 + scene.stream.below(BLOCK as u64 - 1) as usize;
+        let mut short = vec![0; len];
+        scene.stream.fill_bytes(&mut short);
+        let mut padded = short.clone();
+        padded.push(0x80);
+        padded.resize(BLOCK, 0);
+        match self.family {
+            Family::CleartextBlock => (padded, short),
+            Family::CiphertextBlock => (short, padded),
+        }
+    }
+}
+
+/// The cipher text in an APDU from `meter` to the head-end, with a tag of zero.
+fn apdu(fleet: &Fleet, meter: u32, cipher: &[u8], now_s: u64) -> Option<Vec<u8>> {
+    let calling = Title::relative(&Fleet::title_arcs(meter)).ok()?;
+    let called = fleet.meter_firmware.headend_title;
+    let utc = (fleet.start_utc_s + now_s) as u32;
+    let header = Header {
+        called: Some(called.get()),
+        calling: Some(calling.get()),
+        authentication: Some(Authentication {
+            key_id: Some(0x10),
+            iv: utc.to_be_bytes(),
+        }),
+        ..Header::default()
+    };
+    let mut octets = [0; 256];
+    let mut writer = Writer::new(&mut octets);
+    let user_len = 1 + cipher.len() + MAC_LEN;
+    emit_prefix(&header, None, user_len, &mut writer).ok()?;
+    let control = Control::new(Mode::Encrypted, ResponseControl::Always);
+    writer.u8(control.octet()).ok()?;
+    writer.put(cipher).ok()?;
+    writer.put(&[0; MAC_LEN]).ok()?;
+    Some(writer.written().to_vec())
+}
+
+impl Behaviour for Forger {
+    fn begin(&mut self, scene: &mut Scene<'_>) {
+        scene.schedule_action();
+    }
+
+    fn alarm(&mut self, _payload: u32, scene: &mut Scene<'_>) {
+        if let Some(victim) = scene.any_victim() {
+            let (cleartext, mut cipher) = self.pair(scene);
+            let now_s = scene.now.as_nanos() / 1_000_000_000;
+            let conformant = apdu(scene.fleet, victim, &cipher, now_s);
+            // A key of 128 random bits that the attacker never uses otherwise.
+            let key = spawn::pre_shared_key(scene.fleet, victim);
+            let key = EaxPrimeKey::new(&key, &mut Work::NONE.clone());
+            let parts: [&[u8]; 1] = [&cleartext];
+            let octets = (cleartext.len() + cipher.len() + MAC_LEN) as u64;
+            let work = &mut Work::NONE.clone();
+            let opened = key.open(&parts, &mut cipher, &[0; MAC_LEN], self.rule, work);
+            scene.orders.push(Order::Note(Deed {
+                action: "forge_short",
+                meter: Some(victim),
+                time: scene.now,
+                end: Some(scene.now),
+                count: 1,
+                octets,
+                outcome: if opened.is_ok() {
+                    "accepted"
+                } else {
+                    "rejected"
+                },
+                cause: opened.err().map(|failure| match failure {
+                    Failure::CleartextTooShort => "cleartext_too_short",
+                    Failure::Mac => "mac",
+                }),
+            }));
+            if let Some(octets) = conformant {
+                let source = Fleet::c1222_socket(scene.fleet.meter_address(victim));
+                scene.send_up(source, C1222_PORT, octets, "forge_apdu", Some(victim));
+            }
+        }
+        scene.schedule_action();
+    }
+}

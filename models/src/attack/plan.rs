@@ -1,0 +1,278 @@
+//! What an attacker can do, when, and to whom.
+
+use firmware::crypto::eax_prime::Rule;
+
+use crate::time::{Duration, Time};
+
+/// Where an attacker stands; each position includes those before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Position {
+    /// Somewhere in the network: sends from any source address, sees nothing.
+    Remote,
+    /// At the links of its victims: also sees every datagram on them.
+    Tap,
+    /// In a node that forwards for its victims: also drops, alters and delays datagrams.
+    OnPath,
+}
+
+impl Position {
+    /// The name in results.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Remote => "remote",
+            Self::Tap => "tap",
+            Self::OnPath => "on_path",
+        }
+    }
+}
+
+/// What an attacker knows of its victims; each level includes those before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Knowledge {
+    /// Nothing that is not public.
+    Nothing,
+    /// Identities and ApTitles.
+    Identities,
+    /// One C12.22 key of each.
+    SessionKeys,
+    /// The pre-shared keys.
+    PreSharedKeys,
+}
+
+impl Knowledge {
+    /// The name in results.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Nothing => "nothing",
+            Self::Identities => "identities",
+            Self::SessionKeys => "session_keys",
+            Self::PreSharedKeys => "pre_shared_keys",
+        }
+    }
+}
+
+/// What an attacker is able to do: position × knowledge × resources.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Capability {
+    /// Where it stands.
+    pub position: Position,
+    /// What it knows.
+    pub knowledge: Knowledge,
+    /// How many attackers of this kind act at once.
+    pub count: u32,
+    /// Mean time between two actions of each.
+    pub every: Duration,
+}
+
+/// When an attacker acts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Campaign {
+    /// First action.
+    pub start: Time,
+    /// No action from here on.
+    pub stop: Time,
+    /// Time after `start` over which the rate grows from zero, or over which attackers set out.
+    pub ramp: Duration,
+}
+
+impl Campaign {
+    /// Whether the campaign is on at `now`.
+    pub fn is_on(&self, now: Time) -> bool {
+        self.start <= now && now < self.stop
+    }
+}
+
+/// Which datagrams are meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocols {
+    /// Authentication only.
+    Pana,
+    /// Application messages only.
+    C1222,
+    /// Both.
+    All,
+}
+
+impl Protocols {
+    /// Whether datagrams of the protocol with this name are meant.
+    pub fn include(self, protocol: &str) -> bool {
+        match self {
+            Self::Pana => protocol == "pana",
+            Self::C1222 => protocol == "c1222",
+            Self::All => true,
+        }
+    }
+}
+
+/// A message that pretends to come from the other end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spoofed {
+    /// PTR to the head-end, as if the meter logged out.
+    Termination,
+    /// PNR\[A\] to the head-end, as if the meter asked for a re-authentication.
+    Reauthentication,
+    /// PCI to the head-end, as if the meter had rebooted.
+    Initiation,
+    /// PAR\[C\] with EAP-Failure to a meter in the middle of its authentication.
+    Failure,
+}
+
+/// What becomes known to an eavesdropper.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leak {
+    /// Nothing: it has only what travels in clear.
+    Nothing,
+    /// The C12.22 key that each victim uses at a time drawn from this window.
+    SessionKey {
+        /// Start of the window.
+        from: Time,
+        /// End of the window.
+        until: Time,
+    },
+    /// The pre-shared key of each victim.
+    PreSharedKey {
+        /// When.
+        at: Time,
+    },
+}
+
+/// What is altered on the path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tampering {
+    /// PAR\[S\] offers nothing but the weakest algorithms.
+    Downgrade,
+    /// One random bit of a datagram flips.
+    BitFlip {
+        /// Which datagrams.
+        protocols: Protocols,
+        /// Share of them, in billionths.
+        share_ppb: u32,
+    },
+}
+
+/// A family of EAX′ forgeries (Minematsu et al., FSE 2013).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    /// A cleartext of one block and a shorter ciphertext.
+    CleartextBlock,
+    /// A ciphertext of one block and a shorter cleartext.
+    CiphertextBlock,
+}
+
+/// What an attacker does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Attack {
+    /// PCI from spoofed addresses.
+    Flood,
+    /// Meters without the pre-shared key that claim the identities of victims.
+    Rogue,
+    /// Copies of victims with their pre-shared keys.
+    Clone,
+    /// Recorded datagrams, sent again.
+    Replay {
+        /// How much later.
+        delay: Duration,
+        /// Which datagrams; a PCI is never one, for it carries nothing of its sender.
+        protocols: Protocols,
+        /// Share of them, in billionths.
+        share_ppb: u32,
+    },
+    /// Messages in the name of a victim, without its keys.
+    Spoof(Spoofed),
+    /// Recording, and decryption at the end.
+    Eavesdrop(Leak),
+    /// Guesses at a pre-shared key of decimal digits, from one recorded authentication.
+    Dictionary {
+        /// Decimal digits of the pre-shared key.
+        digits: u8,
+        /// The first guess.
+        first: u64,
+        /// How many guesses.
+        guesses: u64,
+        /// Time per guess.
+        guess: Duration,
+    },
+    /// Alteration on the path.
+    Tamper(Tampering),
+    /// EAX′ messages under an unknown key.
+    Forge {
+        /// Which construction.
+        family: Family,
+        /// What the victims make of short cleartexts.
+        rule: Rule,
+    },
+    /// Datagrams vanish on the path.
+    Block {
+        /// Which datagrams.
+        protocols: Protocols,
+        /// Share of them, in billionths.
+        share_ppb: u32,
+    },
+    /// Nothing gets through in periodic bursts.
+    Jam {
+        /// Length of a burst.
+        burst: Duration,
+        /// From burst to burst.
+        period: Duration,
+    },
+}
+
+impl Attack {
+    /// The name in results.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Flood => "flood",
+            Self::Rogue => "rogue",
+            Self::Clone => "clone",
+            Self::Replay { .. } => "replay",
+            Self::Spoof(_) => "spoof",
+            Self::Eavesdrop(_) => "eavesdrop",
+            Self::Dictionary { .. } => "dictionary",
+            Self::Tamper(_) => "tamper",
+            Self::Forge { .. } => "forge",
+            Self::Block { .. } => "block",
+            Self::Jam { .. } => "jam",
+        }
+    }
+
+    /// The position and the knowledge without which the attack cannot be made.
+    pub const fn needs(self) -> (Position, Knowledge) {
+        match self {
+            Self::Flood | Self::Forge { .. } | Self::Spoof(Spoofed::Initiation) => {
+                (Position::Remote, Knowledge::Nothing)
+            }
+            Self::Rogue => (Position::Remote, Knowledge::Identities),
+            Self::Clone => (Position::Remote, Knowledge::PreSharedKeys),
+            Self::Replay { .. }
+            | Self::Spoof(_)
+            | Self::Dictionary { .. }
+            | Self::Eavesdrop(Leak::Nothing)
+            | Self::Jam { .. } => (Position::Tap, Knowledge::Nothing),
+            Self::Eavesdrop(Leak::SessionKey { .. }) => (Position::Tap, Knowledge::SessionKeys),
+            Self::Eavesdrop(Leak::PreSharedKey { .. }) => (Position::Tap, Knowledge::PreSharedKeys),
+            Self::Tamper(_) | Self::Block { .. } => (Position::OnPath, Knowledge::Nothing),
+        }
+    }
+
+    /// Whether nobody but the attacker can notice anything.
+    pub const fn is_passive(self) -> bool {
+        matches!(self, Self::Eavesdrop(_) | Self::Dictionary { .. })
+    }
+}
+
+/// An attacker of the plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attacker {
+    /// The name in the scenario.
+    pub name: String,
+    /// What it is able to do.
+    pub capability: Capability,
+    /// When it acts.
+    pub campaign: Campaign,
+    /// Victims are meters of this cohort only.
+    pub cohort: Option<usize>,
+    /// Share of these meters that are victims, in billionths.
+    pub fraction_ppb: u32,
+    /// What it does.
+    pub attack: Attack,
+}
