@@ -3,7 +3,7 @@
 use models::fleet::ATTACKERS_MAX;
 
 use super::super::attackers::{Attack, Attacker, Leak, Psk, Tampering};
-use super::super::schema::Scenario;
+use super::super::schema::{Medium, Scenario};
 use super::super::units::{Quantity, Ratio};
 use super::Judge;
 
@@ -35,6 +35,7 @@ pub(super) fn check(scenario: &Scenario, judge: &mut Judge<'_>) {
         let path = format!("attackers[{index}]");
         check_campaign(scenario, attacker, &path, judge);
         check_capability(attacker, &path, judge);
+        check_reach(scenario, attacker, &path, judge);
         check_attack(&attacker.attack, &format!("{path}.attack"), judge);
     }
 }
@@ -100,6 +101,30 @@ fn check_capability(attacker: &Attacker, path: &str, judge: &mut Judge<'_>) {
         &format!("the attack {name:?} needs more knowledge"),
         &format!("it needs {:?} at least", knowledge),
     );
+}
+
+/// Attackers stand at links of one meter each; what is sent to the head-end alone needs no link.
+fn check_reach(scenario: &Scenario, attacker: &Attacker, path: &str, judge: &mut Judge<'_>) {
+    if matches!(
+        attacker.attack,
+        Attack::Flood | Attack::Rogue | Attack::Clone
+    ) {
+        return;
+    }
+    let cohort = format!("{path}.cohort");
+    for (index, victims) in scenario.cohorts.iter().enumerate() {
+        let named = attacker.cohort.as_ref();
+        let shared = matches!(
+            scenario.media.get(&victims.medium),
+            Some(Medium::Mesh { .. } | Medium::G3Plc { .. })
+        );
+        judge.contradiction(
+            shared && named.is_none_or(|name| *name == victims.name),
+            [&cohort, &format!("cohorts[{index}].medium")],
+            "this attack is made on the link of one meter, and these meters share a medium",
+            "name a cohort whose meters have links of their own",
+        );
+    }
 }
 
 fn check_attack(attack: &Attack, path: &str, judge: &mut Judge<'_>) {

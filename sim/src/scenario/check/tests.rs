@@ -297,5 +297,9 @@ fn attackers_exist_and_can_do_what_they_do() {
         refused(&attacker(fields), fault, words);
     }
     refused("cohorts[0].psk=Digits(0)", Fault::OutOfRange, "digits");
+    let replay = attacker(r#"attack: Replay(delay: "1min"), position: Tap"#);
+    let mesh = r#"media={"lan": Mesh(backhaul: "wan"), "wan": Wan()}"#;
+    let report = with(&[mesh, &replay]).expect_err("a replay on a mesh");
+    assert!(report.to_string().contains("share a medium"), "{report}");
     assert!(with(&[&attacker("attack: Flood, position: Remote")]).is_ok());
 }
