@@ -187,6 +187,9 @@ pub(crate) fn concentrator(fleet: &Fleet, index: u32) -> Concentrator {
     let topology = fleet.meshes.topology(fleet.seed, index);
     let channel = &mut stream(Purpose::Channel);
     let mut segment = Segment::new(Arc::clone(&mesh.plan), &topology, channel);
+    // Parents that are impossible were refused with the list; the routing knows others.
+    let imposed = segment.tree_mut().impose(&mesh.layout.parents());
+    debug_assert!(imposed.is_ok(), "station {imposed:?} in a list");
     for station in 1..topology.stations() {
         segment.set_admitted(StationId(station), false);
         segment.set_power(Time::ZERO, StationId(station), false);

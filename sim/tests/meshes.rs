@@ -375,3 +375,61 @@ fn what_a_mesh_lacks_is_said_where_it_is_lacking() {
         assert!(report.contains(wanted), "{report}");
     }
 }
+
+#[test]
+fn a_reauthentication_goes_directly_to_the_head_end() {
+    let report = run_text("direct", &single("Oqpsk24", 1), &["duration=\"2h30min\""]);
+    assert_eq!(metric(&report, "auth.reauthentications"), 2.0);
+    let kinds = texts::<TrafficRow>(&report, "message_type");
+    let (media, frames) = (
+        texts::<TrafficRow>(&report, "medium"),
+        column::<TrafficRow>(&report, "frames"),
+    );
+    let sent = |kind: &str| -> f64 {
+        let rows = (0..frames.len()).filter(|row| media[*row] == "lan" && kinds[*row] == kind);
+        rows.map(|row| frames[row]).sum()
+    };
+    assert_eq!(sent("pana_other"), 11.0, "only the first one was relayed");
+    assert_eq!((sent("pnr_auth"), sent("pna_auth")), (2.0, 2.0));
+    assert_eq!(report.summary.get("rejects.total"), Some(0.0));
+}
+
+/// A chain of three meters from a list; `{}` stands for the parent of the last one.
+fn listed(last: &str) -> String {
+    format!(
+        r##"(
+    name: "listed", seed: 2, duration: "1h",
+    cohorts: [(name: "a", count: 3, medium: "mesh")],
+    media: {{
+        "mesh": Mesh(phy: Oqpsk24, backhaul: "wan", topology: List(csv: r#"meter,x_m,y_m,parent
+near,55,0,root
+middle,110,0,near
+far,{last}
+"#)),
+        "wan": Wan(latency: Fixed("20ms")),
+    }},
+)"##
+    )
+}
+
+#[test]
+fn a_list_says_who_stands_where_and_forwards_for_whom() {
+    let report = run_text("listed", &listed("165,0,middle"), &[]);
+    assert_eq!(metric(&report, "meters.joined_ratio"), 1.0);
+    assert_eq!(column::<MeterRow>(&report, "hop_count"), [1.0, 2.0, 3.0]);
+
+    for (last, wanted) in [
+        ("165,0,far", "line 4"),
+        ("45000,0,", "`far` is isolated"),
+        ("45000,0,middle", "does not hear its parent"),
+        ("here,0,", "line 4, field 2 of the list"),
+    ] {
+        let report = mistakes(&listed(last), &[]);
+        assert!(report.contains(wanted), "{report}");
+        assert!(report.contains("test.ron:5:"), "{report}");
+    }
+    for set in ["cohorts[0].count=4", "headend.instances=2"] {
+        let report = mistakes(&listed("165,0,middle"), &[set]);
+        assert!(report.contains("the list has 3 meters"), "{report}");
+    }
+}

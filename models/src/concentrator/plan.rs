@@ -5,14 +5,16 @@ use std::sync::Arc;
 
 use crate::link::g3plc::ToneMode;
 use crate::link::segment::{SegmentPlan, collision_domains};
-use crate::link::topology::{Clusters, Feeders, Propagation, RoutingTree, StreetGrid, Topology};
+use crate::link::topology::{
+    Clusters, Feeders, ImportedMeter, Place, Propagation, RoutingTree, StreetGrid, Topology,
+};
 use crate::rng::{Purpose, Stream};
 
 /// Streams of concentrators are numbered from here, whatever else there is in a fleet.
 const FIRST_STREAM: u32 = 1 << 31;
 
 /// Where the stations of a segment stand and how they hear each other.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub enum Layout {
     /// Houses along a grid of streets.
     Streets {
@@ -35,14 +37,21 @@ pub enum Layout {
         /// The mode of all links; without one each link has the fastest that it bears.
         tone: Option<ToneMode>,
     },
+    /// A list of meters for the only segment.
+    List {
+        /// The meters, whose parents are given or left to the routing.
+        meters: Arc<[ImportedMeter]>,
+        /// How radio waves spread.
+        propagation: Propagation,
+    },
 }
 
 impl Layout {
     /// The stations of a segment of `meters` meters.
     pub fn topology(&self, meters: u32, stream: &mut Stream) -> Topology {
-        match *self {
+        match self {
             Self::Streets { grid, propagation } => {
-                let grid = StreetGrid { meters, ..grid };
+                let grid = StreetGrid { meters, ..*grid };
                 let places = grid.places(stream);
                 propagation.connect(places, stream)
             }
@@ -50,17 +59,38 @@ impl Layout {
                 clusters,
                 propagation,
             } => {
-                let clusters = Clusters { meters, ..clusters };
+                let clusters = Clusters {
+                    meters,
+                    ..*clusters
+                };
                 let places = clusters.places(stream);
                 propagation.connect(places, stream)
             }
             Self::Feeders { feeders, tone } => {
-                let feeders = Feeders { meters, ..feeders };
+                let feeders = Feeders { meters, ..*feeders };
                 match tone {
-                    Some(tone) => feeders.topology(tone, stream),
+                    Some(tone) => feeders.topology(*tone, stream),
                     None => feeders.adaptive_topology(stream),
                 }
             }
+            Self::List {
+                meters,
+                propagation,
+            } => {
+                let root = core::iter::once(Place::default());
+                let places = root.chain(meters.iter().map(|meter| meter.place));
+                propagation.connect(places.collect(), stream)
+            }
+        }
+    }
+
+    /// The parents that a list gives, by station.
+    pub fn parents(&self) -> Vec<Option<u32>> {
+        match self {
+            Self::List { meters, .. } => core::iter::once(None)
+                .chain(meters.iter().map(|meter| meter.parent))
+                .collect(),
+            _ => Vec::new(),
         }
     }
 }

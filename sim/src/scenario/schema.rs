@@ -203,7 +203,6 @@ choice! {
 
 choice! {
     /// Where the meters of a border router stand; it is in the middle.
-    #[derive(Copy)]
     pub enum MeshTopology {
         /// Houses on both sides of streets that form a grid.
         StreetGrid {
@@ -222,6 +221,11 @@ choice! {
             half_side_m: f64 = 200.0,
             /// Standard deviation of a meter from its centre, in metres.
             spread_m: f64 = 20.0,
+        },
+        /// A list of the meters of the only border router, which stands at 0, 0.
+        List {
+            /// CSV with columns meter, x_m, y_m and, if wanted, parent and transformer.
+            csv: String,
         },
     }
 }

@@ -7,7 +7,7 @@ use models::link::channel::ChannelModel;
 use models::link::contention::Table;
 use models::link::phy::Phy;
 use models::link::segment::SegmentPlan;
-use models::link::topology::{Clusters, Feeders, Propagation, StreetGrid};
+use models::link::topology::{Clusters, Feeders, Propagation, StreetGrid, import};
 use models::link::{Hop, g3plc, sun_fsk};
 
 use super::schema::{Band, Fading, Medium, MeshPhy, MeshTopology, Scenario, Tone};
@@ -44,7 +44,7 @@ impl Medium {
                 queue,
                 ..
             } => {
-                let layout = mesh_layout(*phy, *topology);
+                let layout = mesh_layout(*phy, topology);
                 (
                     phy.model(),
                     layout,
@@ -131,7 +131,7 @@ impl Scenario {
     }
 }
 
-fn mesh_layout(phy: MeshPhy, topology: MeshTopology) -> Layout {
+fn mesh_layout(phy: MeshPhy, topology: &MeshTopology) -> Layout {
     let propagation = match phy.sun_fsk() {
         None => Propagation::SUBURB_2_4_GHZ,
         Some(mode) => Propagation {
@@ -139,7 +139,15 @@ fn mesh_layout(phy: MeshPhy, topology: MeshTopology) -> Layout {
             ..Propagation::SUBURB_915_MHZ
         },
     };
-    match topology {
+    match *topology {
+        MeshTopology::List { ref csv } => {
+            // A list with mistakes has been reported as such.
+            let meters = import(csv).unwrap_or_default().into();
+            Layout::List {
+                meters,
+                propagation,
+            }
+        }
         MeshTopology::StreetGrid {
             lot_m,
             block_m,

@@ -1,7 +1,10 @@
 //! Rules about media that meters share.
 
+use models::concentrator::{Layout, Meshes};
 use models::fleet::CONCENTRATORS_MAX;
 use models::link::contention::Table;
+use models::link::topology::{ImportError, connect, import};
+use models::rng::Purpose;
 
 use super::super::diagnostic::{Diagnostic, Fault};
 use super::super::schema::{Action, Medium, MeshTopology, Scenario};
@@ -55,7 +58,7 @@ fn check_medium(medium: &Medium, path: &str, judge: &mut Judge<'_>) {
             queue,
             ..
         } => {
-            let lengths = check_topology(*topology, &format!("{path}.topology"), judge);
+            let lengths = check_topology(topology, &format!("{path}.topology"), judge);
             (meters_per_concentrator, queue, lengths)
         }
         Medium::G3Plc {
@@ -106,9 +109,20 @@ fn check_medium(medium: &Medium, path: &str, judge: &mut Judge<'_>) {
     }
 }
 
-fn check_topology(topology: MeshTopology, path: &str, judge: &mut Judge<'_>) -> Vec<(String, f64)> {
+fn check_topology(
+    topology: &MeshTopology,
+    path: &str,
+    judge: &mut Judge<'_>,
+) -> Vec<(String, f64)> {
     let at = |name: &str| format!("{path}.{name}");
-    match topology {
+    match *topology {
+        MeshTopology::List { ref csv } => {
+            if let Err(mistakes) = import(csv) {
+                report_list(&mistakes, &at("csv"), judge);
+                judge.survey.taint(&at("csv"));
+            }
+            Vec::new()
+        }
         MeshTopology::StreetGrid {
             lot_m,
             block_m,
@@ -146,6 +160,34 @@ fn check_ways(scenario: &Scenario, judge: &mut Judge<'_>) {
     );
     let names: Vec<&String> = scenario.media.keys().collect();
     for (mesh, kind) in meshes.kinds.iter().enumerate() {
+        if let Layout::List {
+            meters,
+            propagation,
+        } = &kind.layout
+        {
+            let path = format!("media.{}", names[kind.link]);
+            let mut of_kind = (0..)
+                .zip(&meshes.concentrators)
+                .filter(|(_, plan)| plan.mesh == mesh);
+            let (first, second) = (of_kind.next(), of_kind.next());
+            let Some((number, plan)) = first else {
+                continue;
+            };
+            let fits = second.is_none() && plan.members.len() == meters.len();
+            let message = format!(
+                "the list has {} meters, which must be all of one cohort at one concentrator and \
+                 one head-end instance",
+                meters.len()
+            );
+            if judge.reject(!fits, Fault::Contradiction, &path, &message) {
+                continue;
+            }
+            let mut stream = Meshes::stream(scenario.seed, number, Purpose::Topology);
+            if let Err(mistakes) = connect(meters, propagation, &mut stream) {
+                report_list(&mistakes, &format!("{path}.topology.csv"), judge);
+            }
+            continue;
+        }
         let (isolated, meters) = meshes.isolated(scenario.seed, mesh, LOOKED_AT);
         if isolated > 0 {
             let span = judge.at(&format!("media.{}", names[kind.link]));
@@ -156,5 +198,21 @@ fn check_ways(scenario: &Scenario, judge: &mut Judge<'_>) {
             let hint = "place meters closer together or change the seed";
             judge.report.push(diagnostic.with_hint(hint));
         }
+    }
+}
+
+/// Reports what is wrong in a list of meters, by its lines.
+fn report_list(mistakes: &[ImportError], path: &str, judge: &mut Judge<'_>) {
+    for mistake in mistakes {
+        let field = match mistake.field {
+            0 => String::new(),
+            field => format!(", field {field}"),
+        };
+        let message = format!(
+            "line {}{field} of the list: {}",
+            mistake.line, mistake.message
+        );
+        let diagnostic = Diagnostic::error(Fault::Contradiction, judge.at(path), &message);
+        judge.report.push(diagnostic.with_hint(&mistake.hint));
     }
 }
