@@ -145,6 +145,17 @@ mod tests {
     }
 
     #[test]
+    fn typed_keys_are_padded_with_zeros_behind() {
+        assert_eq!(&digits_key(4_711, 8), b"00004711\0\0\0\0\0\0\0\0");
+        assert_eq!(
+            &digits_key(123_456, 4)[..5],
+            b"3456\0",
+            "the last digits count"
+        );
+        assert_eq!(digits_key(7, 16), *b"0000000000000007");
+    }
+
+    #[test]
     fn moments_match_theory() {
         let (mean, deviation) = mean_and_deviation(normal);
         assert!(

@@ -276,3 +276,21 @@ pub struct Attacker {
     /// What it does.
     pub attack: Attack,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_campaign_is_half_open_and_capabilities_are_ordered() {
+        let campaign = Campaign {
+            start: Time::from_secs(10),
+            stop: Time::from_secs(20),
+            ramp: Duration::ZERO,
+        };
+        let on = [9, 10, 19, 20].map(|second| campaign.is_on(Time::from_secs(second)));
+        assert_eq!(on, [false, true, true, false]);
+        assert!(Position::Remote < Position::Tap && Position::Tap < Position::OnPath);
+        assert!(Knowledge::SessionKeys < Knowledge::PreSharedKeys);
+    }
+}

@@ -61,3 +61,40 @@ fn downgrade(octets: &[u8]) -> Passage {
         Passage::Alter(altered)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use firmware::crypto::Work;
+    use firmware::pana::{Emitter, Flags, Message, MessageType};
+
+    use super::*;
+
+    #[test]
+    fn a_downgrade_leaves_a_valid_offer_of_the_weakest_algorithms() {
+        let mut octets = Vec::new();
+        let flags = Flags::REQUEST.with(Flags::START);
+        let mut offer = Emitter::new(&mut octets, MessageType::Auth, flags, 7, 9);
+        offer.number(Code::PrfAlgorithm, Prf::HmacSha256.id());
+        offer.number(Code::PrfAlgorithm, Prf::HmacSha1.id());
+        offer.number(Code::IntegrityAlgorithm, Integrity::HmacSha256_128.id());
+        offer.finish(None, &mut Work::NONE.clone());
+
+        let Passage::Alter(altered) = downgrade(&octets) else {
+            panic!("there is something to weaken");
+        };
+        assert_eq!(altered.len(), octets.len());
+        let message = Message::parse(&altered).expect("still a message");
+        assert!(message.prf.has_prf(Prf::HmacSha1) && !message.prf.has_prf(Prf::HmacSha256));
+        assert!(message.integrity.has_integrity(Integrity::HmacSha1_160));
+        assert_eq!(
+            downgrade(&altered),
+            Passage::Pass,
+            "nothing is left to weaken"
+        );
+        assert_eq!(
+            downgrade(&altered[..20]),
+            Passage::Pass,
+            "nor in half a message"
+        );
+    }
+}
