@@ -23,6 +23,7 @@ mod lex;
 mod load;
 mod lower;
 pub mod mcu;
+pub mod media;
 mod parse;
 mod patch;
 mod record;
