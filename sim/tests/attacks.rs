@@ -2,21 +2,15 @@
 //!
 //! The scenarios of `scenarios/attacks` are one arm each; the other arm is an override.
 
-use std::fs;
+mod common;
+
 use std::path::{Path, PathBuf};
 
+use common::{metric as number, overrides, run_fresh};
 use models::fleet::Partition;
 use reports::summary::metrics;
-use sim::run::{Options, Report, RunError, run, verify};
+use sim::run::{Options, Report, RunError, verify};
 use sim::scenario::load;
-
-fn folder(test: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
-        .join("attacks")
-        .join(test);
-    let _ = fs::remove_dir_all(&folder);
-    folder
-}
 
 fn scenario(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -25,13 +19,9 @@ fn scenario(name: &str) -> PathBuf {
 }
 
 fn attempt(test: &str, name: &str, sets: &[&str], options: Options) -> Result<Report, RunError> {
-    let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();
-    let loaded = load(&scenario(name), &sets).unwrap_or_else(|report| panic!("{report}"));
-    let options = Options {
-        folder: Some(folder(test)),
-        ..options
-    };
-    run(&loaded, &options, |_| {})
+    let loaded = load(&scenario(name), &overrides(sets));
+    let loaded = loaded.unwrap_or_else(|report| panic!("{report}"));
+    run_fresh(test, &loaded, options)
 }
 
 /// An arm with overrides; its expectations are those of the other arm.
@@ -50,13 +40,6 @@ fn as_told(name: &str) -> Report {
         .collect();
     assert!(failed.is_empty(), "{name}: {failed:?}\n{report}");
     report
-}
-
-fn number(report: &Report, path: &str) -> f64 {
-    report
-        .summary
-        .get(path)
-        .unwrap_or_else(|| panic!("{path} is missing"))
 }
 
 #[test]

@@ -1,55 +1,23 @@
 //! Whole runs on shared media: joining through relays, frames per hop, outages, determinism.
 
-use std::collections::BTreeMap;
-use std::fs;
-use std::path::{Path, PathBuf};
+mod common;
+#[path = "common/text.rs"]
+mod text;
 
+use common::{metric, overrides};
 use models::fleet::Partition;
 use reports::read::numbers;
-use reports::schema::TableDef;
-use reports::{MeterRow, ReadRow, Results, Row, TABLES, TrafficRow};
-use sim::run::{Options, Report, run};
+use reports::{MeterRow, ReadRow, Results, Row, TrafficRow};
+use sim::run::{Options, Report};
 use sim::scenario::load_text;
-
-/// A fresh folder for one test.
-fn folder(test: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
-        .join("meshes")
-        .join(test);
-    let _ = fs::remove_dir_all(&folder);
-    folder
-}
-
-fn run_with(test: &str, text: &str, sets: &[&str], options: Options) -> Report {
-    let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();
-    let loaded = load_text("test.ron", text, &sets).unwrap_or_else(|report| panic!("{report}"));
-    let options = Options {
-        folder: Some(folder(test)),
-        ..options
-    };
-    run(&loaded, &options, |_| {}).expect("the run ends in order")
-}
-
-fn run_text(test: &str, text: &str, sets: &[&str]) -> Report {
-    run_with(test, text, sets, Options::default())
-}
+use text::{files, run_text, run_with};
 
 /// What is wrong with a scenario.
 fn mistakes(text: &str, sets: &[&str]) -> String {
-    let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();
-    match load_text("test.ron", text, &sets) {
+    match load_text("test.ron", text, &overrides(sets)) {
         Ok(_) => panic!("nothing is wrong"),
         Err(report) => report.to_string(),
     }
-}
-
-/// The octets of every table.
-fn files(report: &Report) -> BTreeMap<&'static str, Vec<u8>> {
-    let read = |table: &&'static TableDef| {
-        let path = report.folder.join(format!("{}.parquet", table.name));
-        (table.name, fs::read(path).expect("every table is there"))
-    };
-    TABLES.iter().map(read).collect()
 }
 
 /// A column of numbers; what is missing in the table is missing here.
@@ -68,10 +36,6 @@ fn texts<R: Row>(report: &Report, name: &str) -> Vec<String> {
     let column = frame.column(name).expect("a column");
     let texts = column.str().expect("text").iter().flatten();
     texts.map(str::to_owned).collect()
-}
-
-fn metric(report: &Report, path: &str) -> f64 {
-    report.summary.get(path).unwrap_or_else(|| panic!("{path}"))
 }
 
 /// The sum of a column of traffic over a medium and a protocol.

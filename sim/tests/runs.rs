@@ -1,47 +1,15 @@
 //! Whole runs: real protocol code in every entity, from a scenario to a results folder.
 
-use std::collections::BTreeMap;
-use std::fs;
-use std::path::{Path, PathBuf};
+mod common;
+#[path = "common/text.rs"]
+mod text;
 
+use common::metric;
 use models::fleet::Partition;
 use reports::read::numbers;
-use reports::schema::TableDef;
 use reports::{AuthRow, MeterRow, ReadRow, Results, Row, TABLES, label};
-use sim::run::{Options, Report, run};
-use sim::scenario::load_text;
-
-/// A fresh folder for one test.
-fn folder(test: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
-        .join("runs")
-        .join(test);
-    let _ = fs::remove_dir_all(&folder);
-    folder
-}
-
-fn run_with(test: &str, text: &str, sets: &[&str], options: Options) -> Report {
-    let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();
-    let loaded = load_text("test.ron", text, &sets).unwrap_or_else(|report| panic!("{report}"));
-    let options = Options {
-        folder: Some(folder(test)),
-        ..options
-    };
-    run(&loaded, &options, |_| {}).expect("the run ends in order")
-}
-
-fn run_text(test: &str, text: &str, sets: &[&str]) -> Report {
-    run_with(test, text, sets, Options::default())
-}
-
-/// The octets of every table.
-fn files(report: &Report) -> BTreeMap<&'static str, Vec<u8>> {
-    let read = |table: &&'static TableDef| {
-        let path = report.folder.join(format!("{}.parquet", table.name));
-        (table.name, fs::read(path).expect("every table is there"))
-    };
-    TABLES.iter().map(read).collect()
-}
+use sim::run::{Options, Report};
+use text::{files, run_text, run_with};
 
 /// The rows of every table, whatever the files say about their origin.
 fn assert_same_rows(left: &Report, right: &Report) {
@@ -154,11 +122,10 @@ fn another_seed_is_another_trajectory() {
 #[test]
 fn no_key_is_used_out_of_its_time_and_every_read_arrives_after_an_outage() {
     let report = run_text("afternoon", AFTERNOON, &[]);
-    let metric = |path: &str| report.summary.get(path).unwrap_or_else(|| panic!("{path}"));
-    assert_eq!(metric("meters.joined_ratio"), 1.0);
-    assert_eq!(metric("keys.used_after_expiry"), 0.0);
+    assert_eq!(metric(&report, "meters.joined_ratio"), 1.0);
+    assert_eq!(metric(&report, "keys.used_after_expiry"), 0.0);
     assert_eq!(
-        metric("reads.completeness_ratio"),
+        metric(&report, "reads.completeness_ratio"),
         1.0,
         "the backlog follows after the outage"
     );
