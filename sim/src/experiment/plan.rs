@@ -99,9 +99,8 @@ pub fn plan(loaded: &Loaded, jobs: NonZero<usize>) -> Result<Forecast, PlanError
     for index in 0..probed {
         let variant = index * sweep.variants() / probed;
         let (arm, point) = (variant / sweep.points(), variant % sweep.points());
-        let changes = sweep.changes(arm as usize, point);
         let variant = loaded
-            .variant(&changes, loaded.scenario.seed)
+            .variant(arm as usize, point, loaded.scenario.seed)
             .map_err(PlanError::Variant)?;
         let (estimate, whole) = estimate(&variant, budget)?;
         extrapolated |= !whole;

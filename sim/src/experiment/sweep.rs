@@ -222,9 +222,8 @@ enum Done {
 
 /// The scenario of one run.
 fn variant(loaded: &Loaded, cell: Cell, folder: &Path) -> Result<Loaded, StoreError> {
-    let sweep = &loaded.scenario.sweep;
     let seed = Sweep::seed(loaded.scenario.seed, cell.replication);
-    let variant = loaded.variant(&sweep.changes(cell.arm, cell.point), seed);
+    let variant = loaded.variant(cell.arm, cell.point, seed);
     variant.map_err(|report| StoreError::Unreadable {
         path: folder.to_owned(),
         why: report.to_string(),

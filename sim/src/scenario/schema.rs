@@ -496,6 +496,23 @@ settings! {
         arms: Vec<Arm> = Vec::new(),
         /// Runs of each arm at each point. Those of one number share a seed in all of them.
         replications: u32 = 1,
+        /// What is expected of some arms and points instead of what the scenario expects.
+        expect: Vec<Case> = Vec::new(),
+    }
+}
+
+record! {
+    /// Expectations of the runs of an arm, of a level, or of an arm at a level.
+    ///
+    /// A run is judged by all cases that it belongs to, and by the expectations of the scenario
+    /// only if it belongs to none.
+    pub struct Case {
+        /// Which arm; all if absent.
+        arm: Option<String> = None,
+        /// Levels of factors by their paths; of factors that are absent, all.
+        at: Changes<Literal> = Changes::default(),
+        /// Assertions on the summary of each run.
+        expect: Vec<Expectation>,
     }
 }
 

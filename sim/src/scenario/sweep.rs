@@ -14,7 +14,7 @@ use super::explain::Shape;
 use super::field::{Field, Shown};
 use super::load::{Loaded, decode};
 use super::patch;
-use super::schema::Sweep;
+use super::schema::{Expectation, Sweep};
 
 /// Name of the arm of a sweep that declares none.
 pub const BASELINE: &str = "baseline";
@@ -235,6 +235,26 @@ impl Sweep {
             .collect()
     }
 
+    /// What is expected of an arm at a point; nothing if no case speaks of it.
+    fn expectations(&self, arm: usize, point: u64) -> Option<Vec<Expectation>> {
+        let name = self.arm_names()[arm];
+        let levels = self.levels(point);
+        let speaks_of = |at: &Changes<Literal>| {
+            at.0.iter().all(|(path, level)| {
+                let here = levels.iter().find(|(known, _)| known.text == path.text);
+                here.is_some_and(|(_, here)| here.label() == level.label())
+            })
+        };
+        let cases: Vec<_> = self
+            .expect
+            .iter()
+            .filter(|case| case.arm.as_deref().is_none_or(|arm| arm == name))
+            .filter(|case| speaks_of(&case.at))
+            .collect();
+        let expectations = cases.iter().flat_map(|case| &case.expect).cloned();
+        (!cases.is_empty()).then(|| expectations.collect())
+    }
+
     /// The seed of a replication, that of the scenario for the first.
     ///
     /// It depends on nothing else: all arms and points see the same random numbers.
@@ -253,12 +273,22 @@ impl Sweep {
 }
 
 impl Loaded {
-    /// The scenario with `changes` and without a sweep of its own.
+    /// The scenario of an arm at a point, with the expectations of its cases.
     ///
     /// # Errors
     ///
-    /// If the changes make a mistake; loading has ruled it out for those of the own sweep.
-    pub fn variant(&self, changes: &[Change<'_>], seed: u64) -> Result<Self, Report> {
+    /// If the changes make a mistake, which loading has ruled out.
+    pub fn variant(&self, arm: usize, point: u64, seed: u64) -> Result<Self, Report> {
+        let sweep = &self.scenario.sweep;
+        let mut variant = self.changed(&sweep.changes(arm, point), seed)?;
+        if let Some(expectations) = sweep.expectations(arm, point) {
+            variant.scenario.expect = expectations;
+        }
+        Ok(variant)
+    }
+
+    /// The scenario with `changes` and without a sweep of its own.
+    fn changed(&self, changes: &[Change<'_>], seed: u64) -> Result<Self, Report> {
         let mut report = self.warnings.cleared();
         let mut root = self.root.clone();
         if let Value::Record { fields, .. } = &mut root.value {
@@ -297,7 +327,7 @@ impl Loaded {
         let mut found = self.warnings.clone();
         for arm in 0..sweep.arms.len().max(1) {
             for point in 0..sweep.points() {
-                match self.variant(&sweep.changes(arm, point), self.scenario.seed) {
+                match self.variant(arm, point, self.scenario.seed) {
                     Ok(variant) => found.absorb(variant.warnings),
                     Err(report) => found.absorb(report),
                 }
@@ -362,7 +392,7 @@ mod tests {
         assert_eq!(labels(0), ["1", "1min"]);
         assert_eq!(labels(1), ["1", "2min"]);
         assert_eq!(labels(5), ["2", "3min"]);
-        let variant = loaded.variant(&sweep.changes(1, 5), 9).unwrap();
+        let variant = loaded.variant(1, 5, 9).unwrap();
         assert!(variant.scenario.pana.stateless);
         assert_eq!(variant.scenario.cohorts[0].count, 2);
         assert_eq!(variant.scenario.seed, 9);
@@ -423,6 +453,67 @@ mod tests {
             (name: "slow", set: {"keys.session_lifetime": "4h", "keys.reauthenticate": Every("2h")}),
         ])"#;
         assert!(with(together).is_ok());
+    }
+
+    #[test]
+    fn a_run_is_judged_by_its_cases_or_else_by_the_scenario() {
+        let loaded = with(
+            r#"(
+                factors: {"keys.overlap": ["1min", "2min"]},
+                arms: [(name: "on"), (name: "off", set: {"pana.stateless": true})],
+                expect: [
+                    (arm: "off", expect: [AtMost("auth.failed", 1)]),
+                    (arm: "off", at: {"keys.overlap": "2min"}, expect: [AtMost("auth.failed", 2)]),
+                    (at: {"keys.overlap": "1min"}, expect: [AtMost("auth.failed", 3)]),
+                ],
+            )"#,
+        );
+        let loaded = loaded.unwrap_or_else(|report| panic!("{report}"));
+        let bounds = |arm, point| -> Vec<String> {
+            let variant = loaded.variant(arm, point, 5).expect("sound");
+            let expectations = variant.scenario.expect.iter();
+            expectations.map(ToString::to_string).collect()
+        };
+        assert_eq!(bounds(0, 0), ["auth.failed <= 3"]);
+        assert_eq!(bounds(0, 1), [""; 0], "as the scenario has it");
+        assert_eq!(bounds(1, 0), ["auth.failed <= 1", "auth.failed <= 3"]);
+        assert_eq!(bounds(1, 1), ["auth.failed <= 1", "auth.failed <= 2"]);
+    }
+
+    #[test]
+    fn a_case_of_what_does_not_exist_is_located() {
+        let case = |case: &str| {
+            format!(
+                r#"(factors: {{"keys.overlap": ["1min"]}}, arms: [(name: "on")], expect: [{case}])"#
+            )
+        };
+        for (text, fault) in [
+            (
+                r#"(arm: "of", expect: [AtMost("auth.failed", 1)])"#,
+                "UnknownReference",
+            ),
+            (
+                r#"(at: {"keys.overlpa": "1min"}, expect: [AtMost("auth.failed", 1)])"#,
+                "UnknownReference",
+            ),
+            (
+                r#"(at: {"keys.overlap": "5min"}, expect: [AtMost("auth.failed", 1)])"#,
+                "UnknownReference",
+            ),
+            (r#"(arm: "on", expect: [])"#, "OutOfRange"),
+            (
+                r#"(arm: "on", expect: [AtMost("auth.fialed", 1)])"#,
+                "UnknownMetric",
+            ),
+            (r#"(arm: "on")"#, "MissingField"),
+        ] {
+            let found = faults(&case(text));
+            assert_eq!(found.len(), 1, "{text}: {found:?}");
+            assert!(
+                found[0].starts_with("5:") && found[0].ends_with(fault),
+                "{found:?}"
+            );
+        }
     }
 
     #[test]

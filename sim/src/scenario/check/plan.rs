@@ -175,7 +175,7 @@ fn check_record(scenario: &Scenario, judge: &mut Judge<'_>) {
     );
 }
 
-fn check_expectation(expectation: &Expectation, path: &str, judge: &mut Judge<'_>) {
+pub(super) fn check_expectation(expectation: &Expectation, path: &str, judge: &mut Judge<'_>) {
     let metric = expectation.metric();
     let metric_path = format!("{path}.metric");
     let known = known_metrics();

@@ -1,9 +1,9 @@
 //! Rules about the variations of a scenario.
 
 use super::super::diagnostic::{Diagnostic, Fault};
-use super::super::schema::Scenario;
+use super::super::schema::{Case, Scenario, Sweep};
 use super::Judge;
-use super::plan::is_file_name;
+use super::plan::{check_expectation, is_file_name};
 
 /// Most runs of a sweep.
 const RUNS_MAX: u64 = 100_000;
@@ -67,11 +67,48 @@ pub(super) fn check(scenario: &Scenario, judge: &mut Judge<'_>) {
             }
         }
     }
+    for (index, case) in sweep.expect.iter().enumerate() {
+        check_case(sweep, case, &format!("sweep.expect[{index}]"), judge);
+    }
     let (variants, runs) = (sweep.variants(), sweep.runs());
     let message = format!("{variants} scenarios are too many: at most {VARIANTS_MAX} are checked");
     if !judge.range(variants > VARIANTS_MAX, "sweep", &message) {
         let message = format!("{runs} runs are too many: a sweep has at most {RUNS_MAX}");
         judge.range(runs > RUNS_MAX, "sweep", &message);
+    }
+}
+
+/// Checks that a case is of an arm and of levels that there are.
+fn check_case(sweep: &Sweep, case: &Case, here: &str, judge: &mut Judge<'_>) {
+    if let Some(arm) = &case.arm {
+        judge.reference(
+            &format!("{here}.arm"),
+            "arm",
+            arm,
+            sweep.arm_names().into_iter(),
+        );
+    }
+    for (path, level) in &case.at.0 {
+        let at = format!("{here}.at.{}", path.text);
+        let factors = &sweep.factors.0;
+        let factor = factors.iter().find(|(known, _)| known.text == path.text);
+        let (kind, given) = match factor {
+            Some(_) => ("level", level.label()),
+            None => ("factor", path.text.clone()),
+        };
+        let known: Vec<String> = match factor {
+            Some((_, levels)) => levels.iter().map(|level| level.label()).collect(),
+            None => factors.iter().map(|(path, _)| path.text.clone()).collect(),
+        };
+        judge.reference(&at, kind, &given, known.iter().map(String::as_str));
+    }
+    judge.range(
+        case.expect.is_empty(),
+        &format!("{here}.expect"),
+        "a case without expectations judges nothing",
+    );
+    for (index, expectation) in case.expect.iter().enumerate() {
+        check_expectation(expectation, &format!("{here}.expect[{index}]"), judge);
     }
 }
 
