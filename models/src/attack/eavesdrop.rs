@@ -87,11 +87,13 @@ impl Eavesdropper {
         };
         let keys = session.keys(scene.fleet, meter);
         let read = open_all(&keys, recording.messages.iter());
+        // The next key supersedes this one, which is still accepted during the overlap.
+        let overlap = scene.fleet.meter_firmware.keys.overlap;
         scene.orders.push(Order::Note(Deed {
             action: "read_with_key",
             meter: Some(meter),
             time: at,
-            end: sessions.get(after).map(|next| next.at),
+            end: sessions.get(after).map(|next| next.at + overlap),
             ..read.deed()
         }));
     }

@@ -150,7 +150,7 @@ fn reading(frame: &DataFrame, out: &mut Builder) -> PolarsResult<()> {
     let exposures = leaks.iter().zip(&ends).zip(&with_key);
     out.distribution(
         "attacks.exposure_s",
-        "From the leak of a C12.22 key to the next key, of keys that were superseded.",
+        "From the leak of a C12.22 key until it is accepted no longer, of keys that were superseded.",
         exposures
             .filter(|(_, with_key)| **with_key)
             .filter_map(|((leak, end), _)| Some(((*end)? - (*leak)?) / NANOSECONDS))
