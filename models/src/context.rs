@@ -4,13 +4,14 @@ use core::net::SocketAddrV4;
 
 use firmware::c1222::apdu::Apdu;
 
-use crate::attack::{Attackers, Passage, Seen};
+use crate::attack::{Attackers, Place, Seen};
+use crate::concentrator::message_range;
 use crate::datagram::{C1222_PORT, Datagram, Handle, MessageType, Pool};
 use crate::event::{Agenda, Event};
 use crate::fleet::Fleet;
 use crate::link::{Direction, Lane, Transit};
-use crate::telemetry::{MessageRecord, Telemetry};
-use crate::time::{Duration, Time};
+use crate::telemetry::{AttackTraffic, MessageRecord, Telemetry, TrafficCount};
+use crate::time::Time;
 
 /// Octets of the longest datagram that protocol code emits.
 pub const DATAGRAM_MAX: usize = 2_048;
@@ -51,11 +52,15 @@ pub enum Kind {
     Medium,
     /// An attacker acts; the payload is its own.
     Attack,
+    /// A forged datagram enters a shared medium at a station; the payload is its handle.
+    Inject,
+    /// A station of an attacker forwards what it has held; the payload names it.
+    Release,
 }
 
 impl Kind {
     /// Every kind, in the order of their codes.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::PowerOn,
         Self::PowerOff,
         Self::Boot,
@@ -72,6 +77,8 @@ impl Kind {
         Self::Admit,
         Self::Medium,
         Self::Attack,
+        Self::Inject,
+        Self::Release,
     ];
 
     /// The kind of an event.
@@ -109,6 +116,8 @@ impl Kind {
             Self::Admit => "meter admitted",
             Self::Medium => "medium due",
             Self::Attack => "attacker acts",
+            Self::Inject => "forged datagram offered",
+            Self::Release => "held datagram forwarded",
         }
     }
 }
@@ -173,6 +182,8 @@ pub struct Outgoing<'a> {
     pub destination: SocketAddrV4,
     /// UDP payload.
     pub octets: &'a [u8],
+    /// Ground truth: see [`Datagram::label`].
+    pub label: u64,
     /// Whether it repeats an earlier datagram.
     pub retransmission: bool,
     /// When it leaves the node.
@@ -232,7 +243,7 @@ impl<A: Agenda, X: Exchange> Context<'_, A, X> {
             Direction::Down => out.source.port(),
         };
         let kind = MessageType::classify(port, out.octets);
-        let count = self.telemetry.traffic_mut(out.link, out.direction, kind);
+        let count = self.traffic_mut(out.link, out.direction, kind, out.label);
         count.frames += 1;
         count.octets += frame as u64;
         count.payload_octets += out.octets.len() as u64;
@@ -249,9 +260,28 @@ impl<A: Agenda, X: Exchange> Context<'_, A, X> {
         }
 
         match transit {
-            Transit::Delivered(arrival) => self.deliver(out, 0, arrival, now, sequence),
+            Transit::Delivered(arrival) => self.deliver(out, arrival, now, sequence),
             Transit::Lost => self.record_message(out, kind, "lost"),
             Transit::QueueFull => self.record_message(out, kind, "queue_full"),
+        }
+    }
+
+    /// The counter for a datagram on a link, whose label says whether an attacker made it.
+    pub fn traffic_mut(
+        &mut self,
+        link: usize,
+        direction: Direction,
+        kind: MessageType,
+        label: u64,
+    ) -> &mut TrafficCount {
+        match self.attackers.forger(label) {
+            Some(attacker) => self.attackers.traffic_mut(AttackTraffic {
+                attacker,
+                link: Some(link),
+                direction,
+                kind,
+            }),
+            None => self.telemetry.traffic_mut(link, direction, kind),
         }
     }
 
@@ -264,63 +294,67 @@ impl<A: Agenda, X: Exchange> Context<'_, A, X> {
         now: Time,
         sequence: &mut u32,
     ) {
+        let port = match out.direction {
+            Direction::Up => out.destination.port(),
+            Direction::Down => out.source.port(),
+        };
+        let range = message_range(port, out.octets);
         let seen = Seen {
+            place: Place::Access,
+            label: out.label,
             meter: out.meter,
             direction: out.direction,
-            kind,
+            kind: MessageType::classify(port, &out.octets[range.clone()]),
             source: out.source,
             destination: out.destination,
             departure: out.departure,
-            octets: out.octets,
+            octets: &out.octets[range.clone()],
+            wire: out.octets,
         };
         self.attackers
             .overhear(&seen, self.fleet, self.agenda, self.pool);
         let arrival = match transit {
             Transit::Delivered(arrival) => arrival,
-            Transit::Lost => return self.record_message(out, kind, "lost"),
-            Transit::QueueFull => return self.record_message(out, kind, "queue_full"),
+            Transit::Lost => return self.lose(out, kind, "lost"),
+            Transit::QueueFull => return self.lose(out, kind, "queue_full"),
         };
-        let (passage, label) = self
+        let fate = self
             .attackers
             .intercept(&seen, self.fleet, self.agenda, self.pool);
-        match passage {
-            Passage::Pass => self.deliver(out, label, arrival, now, sequence),
-            Passage::Alter(octets) => {
-                let octets = &octets[..];
-                let out = Outgoing { octets, ..*out };
-                self.deliver(&out, label, arrival, now, sequence);
-            }
-            Passage::Drop => {
-                let count = self.telemetry.traffic_mut(out.link, out.direction, kind);
-                count.lost += 1;
-                self.record_message(out, kind, "lost");
-            }
+        if fate.dropped {
+            self.traffic_mut(out.link, out.direction, kind, out.label)
+                .lost += 1;
+            self.record_message(out, kind, "lost");
+            return;
         }
+        let altered = fate.octets.map(|octets| {
+            let mut wire = out.octets.to_vec();
+            wire[range].copy_from_slice(&octets);
+            wire
+        });
+        let out = Outgoing {
+            octets: altered.as_deref().unwrap_or(out.octets),
+            label: fate.label,
+            ..*out
+        };
+        self.deliver(&out, arrival + fate.delay, now, sequence);
+    }
+
+    /// Ends a datagram that its link has lost.
+    fn lose(&mut self, out: &Outgoing<'_>, kind: MessageType, cause: &'static str) {
+        self.judge(out.label, Verdict::Ignored(cause), out.departure);
+        self.record_message(out, kind, cause);
     }
 
     /// Sends a datagram from an instance to an attacker, if one is at `destination`.
     pub fn reach_attacker(
         &mut self,
-        (source, destination): (SocketAddrV4, SocketAddrV4),
+        sockets: (SocketAddrV4, SocketAddrV4),
         octets: &[u8],
         departure: Time,
-        sender: u32,
-        sequence: &mut u32,
     ) -> bool {
-        let fleet = self.fleet;
-        let Some(target) = self.attackers.entity_at(fleet, *destination.ip()) else {
-            return false;
-        };
-        let latency = fleet
-            .links
-            .first()
-            .map_or(0, |link| link.down.latency.min());
-        let arrival = departure + Duration::from_nanos(latency.unsigned_abs());
-        let handle = self.pool.insert(source, destination, departure, octets);
-        let kind = Kind::Arrive;
-        self.agenda
-            .post(event(arrival, kind, target, sender, sequence, handle.0));
-        true
+        let (attackers, agenda) = (&mut *self.attackers, &mut *self.agenda);
+        attackers.reach(sockets, octets, departure, self.fleet, agenda, self.pool)
     }
 
     /// Tells the attacker, if the datagram with `label` is of one, what its receiver made of it.
@@ -336,20 +370,13 @@ impl<A: Agenda, X: Exchange> Context<'_, A, X> {
         }
     }
 
-    fn deliver(
-        &mut self,
-        out: &Outgoing<'_>,
-        label: u64,
-        arrival: Time,
-        now: Time,
-        sequence: &mut u32,
-    ) {
+    fn deliver(&mut self, out: &Outgoing<'_>, arrival: Time, now: Time, sequence: &mut u32) {
         let mut event = event(arrival, Kind::Arrive, out.target, out.sender, sequence, 0);
         if out.domain == self.domain {
             let handle = self
                 .pool
                 .insert(out.source, out.destination, out.sent, out.octets);
-            self.pool.get_mut(handle).label = label;
+            self.pool.get_mut(handle).label = out.label;
             event.payload = handle.0;
             self.agenda.post(event);
             return;
@@ -359,7 +386,7 @@ impl<A: Agenda, X: Exchange> Context<'_, A, X> {
             destination: out.destination,
             sent: out.sent,
             octets: out.octets.to_vec(),
-            label,
+            label: out.label,
         };
         if let Err(stop) = self.exchange.send(now, out.domain, event, datagram) {
             self.stop = Some(stop);

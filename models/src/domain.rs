@@ -17,6 +17,7 @@ use crate::datagram::{Datagram, Pool};
 use crate::event::{Agenda, Event, EventKey};
 use crate::fleet::{Action, Fleet, MeterCommand};
 use crate::headend::{Instance, InstanceHost};
+use crate::link::segment::Held;
 use crate::meter::{MeterHost, MeterQuery, Placement};
 use crate::spawn;
 use crate::telemetry::{KeyRecord, Side, Telemetry};
@@ -67,8 +68,19 @@ impl<A: Agenda> Domain<A> {
         }
         let instances = 0..fleet.headend.instances;
         let own = instances.filter(|&instance| fleet.domain_of_instance(instance) == index);
-        let attackers = Attackers::new(&fleet, own);
+        let mut attackers = Attackers::new(&fleet, own);
         let access = SystemState::new(&mut world);
+        for concentrator in 0..fleet.meshes.len() {
+            if !attackers.is_empty() && fleet.domain_of_concentrator(concentrator) == index {
+                let entity = entities[fleet.concentrator_entity(concentrator) as usize]
+                    .expect("the concentrators of a domain are spawned");
+                let mut entity = world.entity_mut(entity);
+                let mut concentrator = entity
+                    .get_mut::<Concentrator>()
+                    .expect("a concentrator has its component");
+                attackers.occupy(&fleet, &mut concentrator);
+            }
+        }
         let mut domain = Self {
             fleet,
             index,
@@ -195,7 +207,7 @@ impl<A: Agenda> Domain<A> {
         while let Some(event) = context.agenda.pop_before(end) {
             let kind = Kind::of(&event).expect("the models post no event of another kind");
             let print = match kind {
-                Kind::Arrive | Kind::Offer => {
+                Kind::Arrive | Kind::Offer | Kind::Inject => {
                     context::fingerprint(context.pool.get_mut(context::handle(&event)))
                 }
                 _ => 0,
@@ -278,6 +290,10 @@ impl<A: Agenda> Domain<A> {
     pub fn telemetry_mut(&mut self) -> &mut Telemetry {
         let attacks = &mut self.telemetry.attacks;
         attacks.append(&mut self.attackers.take_records());
+        for (traffic, count) in self.attackers.take_traffic() {
+            let sum = self.telemetry.attack_traffic.entry(traffic);
+            sum.or_default().add(&count);
+        }
         &mut self.telemetry
     }
 
@@ -374,7 +390,9 @@ fn handle_meter_event<A: Agenda, X: Exchange>(
         | Kind::InstanceUp
         | Kind::SessionAlarm
         | Kind::SubscriberAlarm
-        | Kind::Attack => unreachable!("never posted for meters"),
+        | Kind::Attack
+        | Kind::Inject
+        | Kind::Release => unreachable!("never posted for meters"),
     }
 }
 
@@ -399,7 +417,9 @@ fn handle_instance_event<A: Agenda, X: Exchange>(
         | Kind::Reauthenticate
         | Kind::Alarm
         | Kind::Interval
-        | Kind::Attack => unreachable!("posted for meters and attackers only"),
+        | Kind::Attack
+        | Kind::Inject
+        | Kind::Release => unreachable!("never posted for instances"),
     }
 }
 
@@ -413,6 +433,8 @@ fn handle_concentrator_event<A: Agenda, X: Exchange>(
         Kind::Offer => host.offer(context::handle(event), event.source),
         Kind::Admit => host.admit(event.source, Admission::of(event.payload)),
         Kind::Medium => host.wake(),
+        Kind::Inject => host.inject(context::handle(event)),
+        Kind::Release => host.release(Held::of(event.payload)),
         _ => unreachable!("posted for meters and instances only"),
     }
 }

@@ -233,6 +233,15 @@ impl Fleet {
             .partition_point(|cohort| cohort.first + cohort.count <= meter)
     }
 
+    /// Index of the link profile by which `meter` reaches the network: its own link or, if it
+    /// shares a medium, that of its concentrator.
+    pub fn access_of(&self, meter: u32) -> usize {
+        match self.meshes.home(meter) {
+            Some(home) => self.meshes.kind_of(home.concentrator).backhaul,
+            None => self.cohorts[self.cohort_of(meter)].link,
+        }
+    }
+
     /// Index of the instance that serves `meter`.
     pub const fn instance_of(&self, meter: u32) -> u32 {
         meter % self.headend.instances
@@ -345,14 +354,6 @@ impl Fleet {
     pub fn concentrator_of_address(&self, address: Ipv4Addr) -> Option<u32> {
         let concentrator = address.to_bits().checked_sub(CONCENTRATOR_NETWORK)?;
         (concentrator < self.meshes.len()).then_some(concentrator)
-    }
-
-    /// Which way a datagram goes that comes from `address`.
-    pub fn direction_from(&self, address: Ipv4Addr) -> Direction {
-        match self.meter_of_address(address) {
-            Some(_) => Direction::Up,
-            None => Direction::Down,
-        }
     }
 
     /// Whether the messages of `meter` are recorded one by one.

@@ -149,10 +149,7 @@ pub(crate) fn instance(fleet: &Fleet, index: u32) -> Instance {
                 .binary_search_by_key(&home.concentrator, concentrator)
                 .ok()
         });
-        let link = match fleet.meshes.home(meter) {
-            Some(home) => fleet.meshes.kind_of(home.concentrator).backhaul,
-            None => fleet.cohorts[cohort].link,
-        };
+        let link = fleet.access_of(meter);
         downlinks.push(Downlink {
             lane: Lane::new(stream(Purpose::Downlink)),
             entropy: stream(Purpose::HeadendProtocol),

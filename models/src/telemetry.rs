@@ -140,6 +140,19 @@ pub struct AttackRecord {
     pub cause: Option<&'static str>,
 }
 
+/// Traffic of an attacker, by where it was put on which link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct AttackTraffic {
+    /// Index of the attacker.
+    pub attacker: u32,
+    /// Index of the link profile; none for the network that remote attackers come from.
+    pub link: Option<usize>,
+    /// Which way.
+    pub direction: Direction,
+    /// What its header says it is.
+    pub kind: MessageType,
+}
+
 /// A meter's first power-up or successful join.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Milestone {
@@ -303,6 +316,8 @@ pub struct Telemetry {
     pub datagrams: u64,
     /// What attackers did.
     pub attacks: Vec<AttackRecord>,
+    /// What attackers put on links, which `traffic` does not count.
+    pub attack_traffic: BTreeMap<AttackTraffic, TrafficCount>,
 }
 
 impl Telemetry {

@@ -3,19 +3,41 @@
 use core::net::{Ipv4Addr, SocketAddrV4};
 
 use super::plan::{Attacker, Position};
-use crate::datagram::{Datagram, MessageType};
+use crate::datagram::{Datagram, Handle, MessageType};
 use crate::dist::exponential;
 use crate::fleet::Fleet;
-use crate::link::Direction;
+use crate::link::{Direction, StationId};
 use crate::rng::Stream;
 use crate::time::{Duration, Time};
 
 /// From a tap or a node on the path to the end of the link next to it.
 const ADJACENT: Duration = Duration::from_millis(1);
 
-/// A datagram on a link, as whoever stands there sees it.
+/// Where a datagram is when an attacker sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// On the access of a meter or a concentrator.
+    Access,
+    /// At a station of a shared medium.
+    Station {
+        /// Index of the concentrator.
+        concentrator: u32,
+        /// The station.
+        station: StationId,
+        /// The datagram, which may come by more than once.
+        handle: Handle,
+        /// When its author sent it.
+        sent: Time,
+    },
+}
+
+/// A datagram on its way, as whoever stands there sees it.
 #[derive(Clone, Copy, Debug)]
 pub struct Seen<'a> {
+    /// Where.
+    pub place: Place,
+    /// Who sent or altered it before, zero if nobody did.
+    pub label: u64,
     /// The meter at one end.
     pub meter: u32,
     /// Which way it goes.
@@ -28,8 +50,10 @@ pub struct Seen<'a> {
     pub destination: SocketAddrV4,
     /// When it left its sender.
     pub departure: Time,
-    /// The UDP payload.
+    /// The UDP payload; of a relayed PANA message what is inside.
     pub octets: &'a [u8],
+    /// The UDP payload as it is on the link.
+    pub wire: &'a [u8],
 }
 
 /// What a node on the path does with a datagram.
@@ -42,25 +66,19 @@ pub enum Passage {
     Drop,
     /// Forwards other octets of the same length instead.
     Alter(Vec<u8>),
-}
-
-/// Who receives a forged datagram.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Victim {
-    /// The head-end instance of the cell.
-    Instance,
-    /// A meter.
-    Meter(u32),
+    /// Forwards it so much later.
+    Delay(Duration),
 }
 
 /// A datagram that an attacker sends.
 #[derive(Clone, Debug)]
 pub(super) struct Forged {
-    pub(super) to: Victim,
+    /// Towards the head-end or away from it.
+    pub(super) direction: Direction,
     pub(super) source: SocketAddrV4,
     pub(super) destination: SocketAddrV4,
     pub(super) octets: Vec<u8>,
-    /// When it arrives.
+    /// When it arrives, or is handed to a shared medium.
     pub(super) arrival: Time,
     /// What it is meant to do, for the record.
     pub(super) action: &'static str,
@@ -106,6 +124,8 @@ pub(super) struct Scene<'a> {
     pub(super) stream: &'a mut Stream,
     /// Victims by rank.
     pub(super) victims: &'a [u32],
+    /// Whether the attacker sends from stations of shared media.
+    pub(super) in_stations: bool,
     pub(super) orders: &'a mut Vec<Order>,
 }
 
@@ -117,13 +137,15 @@ impl Scene<'_> {
     }
 
     /// The time that a datagram of the attacker takes to a node at the link of `meter`.
-    pub(super) fn transit(&mut self, meter: Option<u32>, direction: Direction) -> Duration {
+    fn transit(&mut self, meter: Option<u32>, direction: Direction) -> Duration {
+        if self.in_stations {
+            // What a medium takes for it will show.
+            return Duration::ZERO;
+        }
         if self.plan.capability.position > Position::Remote {
             return ADJACENT;
         }
-        let link = meter.map_or(0, |meter| {
-            self.fleet.cohorts[self.fleet.cohort_of(meter)].link
-        });
+        let link = meter.map_or(0, |meter| self.fleet.access_of(meter));
         let lane = self.fleet.links[link].lane(direction);
         lane.latency.duration(self.stream)
     }
@@ -159,7 +181,7 @@ impl Scene<'_> {
         self.fleet.instance_address(self.instance)
     }
 
-    /// Sends `octets` to the instance from `source`, on the port of `source_port`'s protocol.
+    /// Sends `octets` to the instance from `source`, to its port `port`.
     pub(super) fn send_up(
         &mut self,
         source: SocketAddrV4,
@@ -168,16 +190,8 @@ impl Scene<'_> {
         action: &'static str,
         meter: Option<u32>,
     ) {
-        let arrival = self.now + self.transit(meter, Direction::Up);
-        self.orders.push(Order::Send(Forged {
-            to: Victim::Instance,
-            source,
-            destination: SocketAddrV4::new(self.instance_address(), port),
-            octets,
-            arrival,
-            action,
-            meter,
-        }));
+        let destination = SocketAddrV4::new(self.instance_address(), port);
+        self.send(Direction::Up, (source, destination), octets, action, meter);
     }
 
     /// Sends `octets` to `meter` in the name of the instance.
@@ -188,15 +202,30 @@ impl Scene<'_> {
         octets: Vec<u8>,
         action: &'static str,
     ) {
-        let arrival = self.now + self.transit(Some(meter), Direction::Down);
+        let source = SocketAddrV4::new(self.instance_address(), port);
+        let destination = SocketAddrV4::new(self.fleet.meter_address(meter), port);
+        let sockets = (source, destination);
+        self.send(Direction::Down, sockets, octets, action, Some(meter));
+    }
+
+    /// Sends `octets`, which are about `meter`, towards the head-end or away from it.
+    pub(super) fn send(
+        &mut self,
+        direction: Direction,
+        (source, destination): (SocketAddrV4, SocketAddrV4),
+        octets: Vec<u8>,
+        action: &'static str,
+        meter: Option<u32>,
+    ) {
+        let arrival = self.now + self.transit(meter, direction);
         self.orders.push(Order::Send(Forged {
-            to: Victim::Meter(meter),
-            source: SocketAddrV4::new(self.instance_address(), port),
-            destination: SocketAddrV4::new(self.fleet.meter_address(meter), port),
+            direction,
+            source,
+            destination,
             octets,
             arrival,
             action,
-            meter: Some(meter),
+            meter,
         }));
     }
 }

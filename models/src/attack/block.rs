@@ -1,7 +1,8 @@
-//! Datagrams that do not get through: a grey hole, and jamming.
+//! Datagrams that do not get through, or not in time: a grey hole, a delay, jamming.
 
-use super::behaviour::{Behaviour, Deed, Order, Passage, Scene, Seen};
+use super::behaviour::{Behaviour, Deed, Order, Passage, Place, Scene, Seen};
 use super::plan::Protocols;
+use crate::link::jamming::Jammer;
 use crate::time::Duration;
 
 /// A node on the path that drops what it is meant to forward, by protocol.
@@ -21,17 +22,34 @@ impl Behaviour for GreyHole {
     }
 }
 
-/// A jammer: while it sends, nobody is heard.
+/// A node on the path that forwards late.
 #[derive(Debug)]
-pub(super) struct Jammer {
-    pub(super) burst: Duration,
-    pub(super) period: Duration,
+pub(super) struct Delayer {
+    pub(super) by: Duration,
+    pub(super) protocols: Protocols,
+    pub(super) share_ppb: u32,
 }
 
-impl Behaviour for Jammer {
+impl Behaviour for Delayer {
     fn intercept(&mut self, seen: &Seen<'_>, scene: &mut Scene<'_>) -> Passage {
-        let elapsed = seen.departure.saturating_since(scene.plan.campaign.start);
-        if elapsed.as_nanos() % self.period.as_nanos().max(1) >= self.burst.as_nanos() {
+        if !self.protocols.include(seen.kind.protocol()) || !scene.stream.chance(self.share_ppb) {
+            return Passage::Pass;
+        }
+        Passage::Delay(self.by)
+    }
+}
+
+/// A jammer: while it sends, nobody is heard.
+///
+/// On a link of its own a burst swallows datagrams. In a shared medium the medium itself knows
+/// the jammer and whom it reaches.
+#[derive(Debug)]
+pub(super) struct Jamming(pub(super) Jammer);
+
+impl Behaviour for Jamming {
+    fn intercept(&mut self, seen: &Seen<'_>, scene: &mut Scene<'_>) -> Passage {
+        let is_access = seen.place == Place::Access;
+        if !is_access || !self.0.overlaps(seen.departure, seen.departure) {
             return Passage::Pass;
         }
         note_dropped(seen, "jam", scene);
@@ -40,7 +58,12 @@ impl Behaviour for Jammer {
 }
 
 fn note_dropped(seen: &Seen<'_>, action: &'static str, scene: &mut Scene<'_>) {
-    scene.orders.push(Order::Note(Deed {
+    scene.orders.push(Order::Note(dropped(seen, action)));
+}
+
+/// The record of a datagram of somebody else that `action` has ended.
+pub(super) fn dropped(seen: &Seen<'_>, action: &'static str) -> Deed {
+    Deed {
         action,
         meter: Some(seen.meter),
         time: seen.departure,
@@ -49,5 +72,5 @@ fn note_dropped(seen: &Seen<'_>, action: &'static str, scene: &mut Scene<'_>) {
         octets: seen.octets.len() as u64,
         outcome: "dropped",
         cause: Some(seen.kind.name()),
-    }));
+    }
 }

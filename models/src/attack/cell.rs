@@ -1,63 +1,155 @@
-//! Cells: the presence of an attacker in one domain, and all cells of a domain.
-//!
-//! Cells are not components: they take part in what happens on every link, while a handler holds
-//! the components of the sender. The domain keeps them next to its ECS world.
+//! Cells: the presence of an attacker in one domain.
 
-use core::net::Ipv4Addr;
 use std::collections::BTreeMap;
 
-use super::behaviour::{Behaviour, Deed, Forged, Order, Passage, Scene, Seen, Victim};
-use super::plan::{Attack, Attacker};
+use super::behaviour::{Behaviour, Deed, Order, Place, Scene, Seen};
+use super::plan::{Attack, Attacker, Foothold, Position};
 use super::{block, dictionary, eavesdrop, flood, forge, puppet, replay, spoof, tamper};
-use crate::context::{Kind, event};
-use crate::datagram::{Handle, Pool};
-use crate::event::{Agenda, Event};
+use crate::concentrator::Concentrator;
+use crate::datagram::Handle;
 use crate::fleet::Fleet;
-use crate::rng::{Purpose, Stream, mix};
+use crate::link::jamming::Jammer;
+use crate::link::{Segment, StationId};
+use crate::rng::{Purpose, Stream};
 use crate::telemetry::AttackRecord;
-use crate::time::Time;
+use crate::time::{Duration, Time};
 
 /// An attacker in the domain of one head-end instance.
 pub struct Cell {
-    attacker: u32,
-    instance: u32,
-    entity: u32,
+    pub(super) attacker: u32,
+    pub(super) instance: u32,
+    pub(super) entity: u32,
     members: u32,
     stream: Stream,
     /// Meters of the instance that are victims, in order.
     victims: Vec<u32>,
+    /// Its stations on shared media, with the concentrators of these, in order.
+    stations: Vec<(u32, StationId)>,
+    /// Whether it has its foothold in stations of shared media.
+    in_stations: bool,
+    /// What came by at stations lately: when it was sent, by handle.
+    noticed: BTreeMap<u32, Time>,
     /// Events posted.
-    posted: u32,
+    pub(super) posted: u32,
     /// Labels given out.
     labels: u32,
     behaviour: Box<dyn Behaviour>,
 }
 
 impl Cell {
-    fn new(fleet: &Fleet, attacker: u32, instance: u32) -> Self {
+    pub(super) fn new(fleet: &Fleet, attacker: u32, instance: u32) -> Self {
         let plan = &fleet.attackers[attacker as usize];
-        let entity = fleet.attacker_entity(attacker, instance);
         let (count, instances) = (plan.capability.count, fleet.headend.instances);
         Self {
             attacker,
             instance,
-            entity,
+            entity: fleet.attacker_entity(attacker, instance),
             members: count / instances + u32::from(instance < count % instances),
-            stream: Stream::new(fleet.seed, entity, Purpose::Attack),
-            victims: victims(fleet, plan, attacker, instance),
+            stream: Stream::new(plan.seed(fleet.seed), instance, Purpose::Attack),
+            victims: victims(fleet, plan, instance),
+            stations: Vec::new(),
+            in_stations: plan.capability.foothold != Foothold::Access,
+            noticed: BTreeMap::new(),
             posted: 0,
             labels: 0,
-            behaviour: behaviour(plan.attack),
+            behaviour: behaviour(plan, attacker),
         }
     }
 
-    fn covers(&self, fleet: &Fleet, seen: &Seen<'_>) -> bool {
+    /// Takes possession of stations of `concentrator`, if that is its plan.
+    pub(super) fn occupy(&mut self, fleet: &Fleet, concentrator: &mut Concentrator) {
         let plan = &fleet.attackers[self.attacker as usize];
-        plan.campaign.is_on(seen.departure) && self.victims.binary_search(&seen.meter).is_ok()
+        let members = &fleet.meshes.concentrators[concentrator.index as usize].members;
+        let has_victim = |meter: &u32| self.victims.binary_search(meter).is_ok();
+        if concentrator.instance != self.instance || !members.iter().any(has_victim) {
+            return;
+        }
+        let segment = &mut concentrator.segment;
+        let stations = match plan.capability.foothold {
+            Foothold::Access => Vec::new(),
+            Foothold::Relays(count) => busiest_relays(segment, members.len() as u32, count),
+            Foothold::Meter(meter) => match fleet.meshes.home(meter) {
+                Some(home) if home.concentrator == concentrator.index => vec![home.station],
+                _ => Vec::new(),
+            },
+        };
+        for station in stations.into_iter().map(StationId) {
+            self.stations.push((concentrator.index, station));
+            if let Attack::Jam { burst, period } = plan.attack {
+                segment.jam(station, jammer(plan, self.attacker, (burst, period)));
+                continue;
+            }
+            if plan.capability.position >= Position::Tap {
+                segment.listen(station);
+            }
+            if plan.capability.position >= Position::OnPath {
+                segment.compromise(station);
+            }
+        }
+    }
+
+    /// Whether the attacker sees this datagram and cares.
+    pub(super) fn covers(&self, fleet: &Fleet, seen: &Seen<'_>) -> bool {
+        let plan = &fleet.attackers[self.attacker as usize];
+        let in_reach = match seen.place {
+            Place::Access => !self.in_stations,
+            Place::Station {
+                concentrator,
+                station,
+                ..
+            } => self.stations.contains(&(concentrator, station)),
+        };
+        in_reach
+            && plan.campaign.is_on(seen.departure)
+            && !self.is_own(seen.label)
+            && self.victims.binary_search(&seen.meter).is_ok()
+    }
+
+    /// Whether it has not heard this datagram before, on another hop.
+    pub(super) fn is_news(&mut self, seen: &Seen<'_>) -> bool {
+        match seen.place {
+            Place::Access => true,
+            Place::Station {
+                handle: Handle(handle),
+                sent,
+                ..
+            } => self.noticed.insert(handle, sent) != Some(sent),
+        }
+    }
+
+    /// The concentrator and the station at which it sends what is about `meter`, if it has any.
+    pub(super) fn station_for(
+        &mut self,
+        fleet: &Fleet,
+        meter: Option<u32>,
+    ) -> Option<(u32, StationId)> {
+        let Some(home) = meter.and_then(|meter| fleet.meshes.home(meter)) else {
+            let drawn = self.stream.below(self.stations.len() as u64);
+            return self.stations.get(drawn as usize).copied();
+        };
+        let mut stations = self.stations.iter();
+        stations
+            .find(|(concentrator, _)| *concentrator == home.concentrator)
+            .copied()
+    }
+
+    /// Index of the link profile on which what it sends about `meter` appears; none if it comes
+    /// from afar.
+    pub(super) fn link(&self, fleet: &Fleet, meter: Option<u32>) -> Option<usize> {
+        let plan = &fleet.attackers[self.attacker as usize];
+        let is_near = plan.capability.position > Position::Remote;
+        meter
+            .filter(|_| is_near)
+            .map(|meter| fleet.access_of(meter))
+    }
+
+    /// Whether it acts at stations of shared media.
+    pub(super) const fn is_in_stations(&self) -> bool {
+        self.in_stations
     }
 
     /// Calls `act` on the behaviour.
-    fn with<R>(
+    pub(super) fn with<R>(
         &mut self,
         fleet: &Fleet,
         now: Time,
@@ -73,18 +165,23 @@ impl Cell {
             now,
             stream: &mut self.stream,
             victims: &self.victims,
+            in_stations: self.in_stations,
             orders,
         };
         act(&mut *self.behaviour, &mut scene)
     }
 
     /// A label that no other datagram of the run has.
-    fn label(&mut self) -> u64 {
+    pub(super) fn label(&mut self) -> u64 {
         self.labels += 1;
         u64::from(self.attacker) << 48 | u64::from(self.instance) << 32 | u64::from(self.labels)
     }
 
-    fn record(&self, label: u64, deed: Deed) -> AttackRecord {
+    fn is_own(&self, label: u64) -> bool {
+        label != 0 && label >> 48 == u64::from(self.attacker)
+    }
+
+    pub(super) fn record(&self, label: u64, deed: Deed) -> AttackRecord {
         AttackRecord {
             attacker: self.attacker,
             instance: self.instance,
@@ -107,13 +204,14 @@ impl core::fmt::Debug for Cell {
             .field("attacker", &self.attacker)
             .field("instance", &self.instance)
             .field("victims", &self.victims.len())
+            .field("stations", &self.stations)
             .finish_non_exhaustive()
     }
 }
 
 /// One draw per meter and attacker whether it counts or not, so a larger share keeps its victims.
-fn victims(fleet: &Fleet, plan: &Attacker, attacker: u32, instance: u32) -> Vec<u32> {
-    let seed = mix(fleet.seed ^ u64::from(attacker + 1));
+fn victims(fleet: &Fleet, plan: &Attacker, instance: u32) -> Vec<u32> {
+    let seed = plan.seed(fleet.seed);
     (0..fleet.meters_of(instance))
         .map(|rank| fleet.meter_at(instance, rank))
         .filter(|&meter| {
@@ -124,8 +222,39 @@ fn victims(fleet: &Fleet, plan: &Attacker, attacker: u32, instance: u32) -> Vec<
         .collect()
 }
 
-fn behaviour(attack: Attack) -> Box<dyn Behaviour> {
-    match attack {
+/// The `count` of `1..=stations` that forward for the most others, in order of their numbers.
+fn busiest_relays(segment: &Segment, stations: u32, count: u32) -> Vec<u32> {
+    let mut below = vec![0_u32; stations as usize + 1];
+    let mut route = Vec::new();
+    for station in 1..=stations {
+        if segment.tree().route_down(station, &mut route) {
+            route.pop();
+            for &relay in &route {
+                below[relay as usize] += 1;
+            }
+        }
+    }
+    let mut relays: Vec<u32> = (1..=stations)
+        .filter(|&station| below[station as usize] > 0)
+        .collect();
+    relays.sort_by_key(|&relay| (core::cmp::Reverse(below[relay as usize]), relay));
+    relays.truncate(count as usize);
+    relays.sort_unstable();
+    relays
+}
+
+fn jammer(plan: &Attacker, attacker: u32, (burst, period): (Duration, Duration)) -> Jammer {
+    Jammer {
+        attacker,
+        start: plan.campaign.start,
+        stop: plan.campaign.stop,
+        burst,
+        period,
+    }
+}
+
+fn behaviour(plan: &Attacker, attacker: u32) -> Box<dyn Behaviour> {
+    match plan.attack {
         Attack::Flood => Box::new(flood::Flood),
         Attack::Rogue => Box::new(puppet::Puppets::new(puppet::Role::Rogue)),
         Attack::Clone => Box::new(puppet::Puppets::new(puppet::Role::Clone)),
@@ -151,264 +280,18 @@ fn behaviour(attack: Attack) -> Box<dyn Behaviour> {
             protocols,
             share_ppb,
         }),
-        Attack::Jam { burst, period } => Box::new(block::Jammer { burst, period }),
-    }
-}
-
-/// All cells of a domain, and what became of their datagrams.
-#[derive(Debug, Default)]
-pub struct Attackers {
-    cells: Vec<Cell>,
-    /// Labelled datagrams that nobody has judged yet.
-    open: BTreeMap<u64, AttackRecord>,
-    /// What has been recorded since it was last taken.
-    records: Vec<AttackRecord>,
-    orders: Vec<Order>,
-}
-
-impl Attackers {
-    /// The cells for `instances`, which one domain holds.
-    pub fn new(fleet: &Fleet, instances: impl Iterator<Item = u32> + Clone) -> Self {
-        let cell = |attacker| {
-            let instances = instances.clone();
-            instances.map(move |instance| Cell::new(fleet, attacker, instance))
-        };
-        Self {
-            cells: (0..fleet.attackers.len() as u32).flat_map(cell).collect(),
-            ..Self::default()
+        Attack::Delay {
+            by,
+            protocols,
+            share_ppb,
+        } => Box::new(block::Delayer {
+            by,
+            protocols,
+            share_ppb,
+        }),
+        Attack::Jam { burst, period } => {
+            let jammer = jammer(plan, attacker, (burst, period));
+            Box::new(block::Jamming(jammer))
         }
-    }
-
-    /// Whether nobody attacks.
-    pub fn is_empty(&self) -> bool {
-        self.cells.is_empty()
-    }
-
-    /// Posts the first events.
-    pub fn begin<A: Agenda>(&mut self, fleet: &Fleet, agenda: &mut A, pool: &mut Pool) {
-        for index in 0..self.cells.len() {
-            let (cell, orders) = (&mut self.cells[index], &mut self.orders);
-            cell.with(fleet, Time::ZERO, orders, |act, scene| act.begin(scene));
-            self.carry_out(index, fleet, agenda, pool);
-        }
-    }
-
-    /// Handles an event whose target is a cell.
-    pub fn handle<A: Agenda>(
-        &mut self,
-        event: &Event,
-        kind: Kind,
-        fleet: &Fleet,
-        agenda: &mut A,
-        pool: &mut Pool,
-    ) {
-        let Some(index) = self
-            .cells
-            .iter()
-            .position(|cell| cell.entity == event.target)
-        else {
-            return;
-        };
-        let (cell, orders) = (&mut self.cells[index], &mut self.orders);
-        cell.with(fleet, event.time, orders, |act, scene| match kind {
-            Kind::Arrive => act.receive(pool.get_mut(Handle(event.payload)), scene),
-            _ => act.alarm(event.payload, scene),
-        });
-        if kind == Kind::Arrive {
-            pool.release(Handle(event.payload));
-        }
-        self.carry_out(index, fleet, agenda, pool);
-    }
-
-    /// Shows a datagram that is on its link to every tap.
-    pub fn overhear<A: Agenda>(
-        &mut self,
-        seen: &Seen<'_>,
-        fleet: &Fleet,
-        agenda: &mut A,
-        pool: &mut Pool,
-    ) {
-        for index in 0..self.cells.len() {
-            let (cell, orders) = (&mut self.cells[index], &mut self.orders);
-            if cell.covers(fleet, seen) {
-                let now = seen.departure;
-                cell.with(fleet, now, orders, |act, scene| act.overhear(seen, scene));
-                self.carry_out(index, fleet, agenda, pool);
-            }
-        }
-    }
-
-    /// Leads a datagram through every node of an attacker; returns its fate and its label.
-    pub fn intercept<A: Agenda>(
-        &mut self,
-        seen: &Seen<'_>,
-        fleet: &Fleet,
-        agenda: &mut A,
-        pool: &mut Pool,
-    ) -> (Passage, u64) {
-        let (mut fate, mut label) = (Passage::Pass, 0);
-        for index in 0..self.cells.len() {
-            let (cell, orders) = (&mut self.cells[index], &mut self.orders);
-            if !cell.covers(fleet, seen) {
-                continue;
-            }
-            let octets = match &fate {
-                Passage::Alter(octets) => octets,
-                _ => seen.octets,
-            };
-            let seen = Seen { octets, ..*seen };
-            let now = seen.departure;
-            let passage = cell.with(fleet, now, orders, |act, scene| act.intercept(&seen, scene));
-            match passage {
-                Passage::Pass => {}
-                Passage::Drop => {
-                    self.carry_out(index, fleet, agenda, pool);
-                    self.judge(label, "ignored", Some("dropped"), now);
-                    return (Passage::Drop, 0);
-                }
-                Passage::Alter(octets) => {
-                    // Whoever altered it first has the label; the fate is that of both.
-                    if label == 0 {
-                        label = cell.label();
-                        let record = cell.record(label, altered(&seen));
-                        self.open.insert(label, record);
-                    }
-                    fate = Passage::Alter(octets);
-                }
-            }
-            self.carry_out(index, fleet, agenda, pool);
-        }
-        (fate, label)
-    }
-
-    /// The entity behind an address of an attacker's own.
-    pub fn entity_at(&self, fleet: &Fleet, address: Ipv4Addr) -> Option<u32> {
-        let (attacker, member) = fleet.attacker_of_address(address)?;
-        let instance = member % fleet.headend.instances;
-        let is = |cell: &&Cell| cell.attacker == attacker && cell.instance == instance;
-        self.cells.iter().find(is).map(|cell| cell.entity)
-    }
-
-    /// Notes what the receiver of the datagram with `label` made of it.
-    pub fn judge(
-        &mut self,
-        label: u64,
-        outcome: &'static str,
-        cause: Option<&'static str>,
-        now: Time,
-    ) {
-        if label == 0 {
-            return;
-        }
-        if let Some(mut record) = self.open.remove(&label) {
-            record.outcome = outcome;
-            record.cause = cause;
-            record.end = Some(now);
-            self.records.push(record);
-        }
-    }
-
-    /// What has been recorded since the last call.
-    pub fn take_records(&mut self) -> Vec<AttackRecord> {
-        core::mem::take(&mut self.records)
-    }
-
-    /// Evaluates recordings and closes what is open: the run ends at `now`.
-    pub fn conclude(&mut self, fleet: &Fleet, now: Time) {
-        for index in 0..self.cells.len() {
-            let (cell, orders) = (&mut self.cells[index], &mut self.orders);
-            cell.with(fleet, now, orders, |act, scene| act.conclude(scene));
-            for order in core::mem::take(&mut self.orders) {
-                if let Order::Note(deed) = order {
-                    let record = self.cells[index].record(0, deed);
-                    self.records.push(record);
-                }
-            }
-        }
-        self.records
-            .extend(core::mem::take(&mut self.open).into_values());
-    }
-
-    fn carry_out<A: Agenda>(
-        &mut self,
-        index: usize,
-        fleet: &Fleet,
-        agenda: &mut A,
-        pool: &mut Pool,
-    ) {
-        let end = fleet.duration.as_nanos();
-        let cell = &mut self.cells[index];
-        for order in self.orders.drain(..) {
-            match order {
-                Order::Note(deed) => self.records.push(cell.record(0, deed)),
-                Order::Alarm(at, payload) if at.0 < end => {
-                    let (entity, posted) = (cell.entity, &mut cell.posted);
-                    agenda.post(event(at, Kind::Attack, entity, entity, posted, payload));
-                }
-                Order::Alarm(..) => {}
-                Order::Send(forged) => {
-                    let label = cell.label();
-                    let record = cell.record(label, sent(&forged));
-                    self.open.insert(label, record);
-                    cell.send(label, &forged, fleet, agenda, pool);
-                }
-            }
-        }
-    }
-}
-
-impl Cell {
-    fn send<A: Agenda>(
-        &mut self,
-        label: u64,
-        forged: &Forged,
-        fleet: &Fleet,
-        agenda: &mut A,
-        pool: &mut Pool,
-    ) {
-        let target = match forged.to {
-            Victim::Instance => fleet.instance_entity(self.instance),
-            Victim::Meter(meter) => meter,
-        };
-        let (source, destination) = (forged.source, forged.destination);
-        let handle = pool.insert(source, destination, forged.arrival, &forged.octets);
-        pool.get_mut(handle).label = label;
-        let (entity, posted) = (self.entity, &mut self.posted);
-        let kind = Kind::Arrive;
-        agenda.post(event(
-            forged.arrival,
-            kind,
-            target,
-            entity,
-            posted,
-            handle.0,
-        ));
-    }
-}
-
-/// The record of a datagram that nobody has judged.
-fn sent(forged: &Forged) -> Deed {
-    Deed {
-        action: forged.action,
-        meter: forged.meter,
-        time: forged.arrival,
-        end: None,
-        count: 1,
-        octets: forged.octets.len() as u64,
-        outcome: "ignored",
-        cause: Some("in_flight"),
-    }
-}
-
-fn altered(seen: &Seen<'_>) -> Deed {
-    Deed {
-        action: seen.kind.name(),
-        meter: Some(seen.meter),
-        time: seen.departure,
-        end: None,
-        count: 1,
-        octets: seen.octets.len() as u64,
-        outcome: "ignored",
-        cause: Some("in_flight"),
     }
 }

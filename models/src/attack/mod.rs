@@ -25,7 +25,12 @@
 //! | `dictionary` | guessing a weak pre-shared key offline |
 //! | `tamper` | alteration on the path, downgrade of algorithms included |
 //! | `forge` | EAX′ forgeries in the domain of short cleartexts |
-//! | `block` | grey hole and jamming |
+//! | `block` | grey hole, delay and jamming |
+//!
+//! On a medium that many meters share the foothold of an attacker is the access of the
+//! concentrator or a station: it hears what its neighbours send, has in its hands what it forwards
+//! or relays, and sends with the airtime of everybody else. A jammer is a property of the medium
+//! ([`jamming`](crate::link::jamming)).
 //!
 //! # Ground truth
 //!
@@ -41,15 +46,17 @@ mod eavesdrop;
 mod flood;
 mod forge;
 mod plan;
+mod presence;
 mod puppet;
 mod replay;
 mod spoof;
 mod tamper;
 mod transcript;
 
-pub use behaviour::{Passage, Seen};
-pub use cell::{Attackers, Cell};
+pub use behaviour::{Passage, Place, Seen};
+pub use cell::Cell;
 pub use plan::{
-    Attack, Attacker, Campaign, Capability, Family, Knowledge, Leak, Position, Protocols, Spoofed,
-    Tampering,
+    Attack, Attacker, Campaign, Capability, Family, Foothold, Knowledge, Leak, Position, Protocols,
+    Spoofed, Tampering,
 };
+pub use presence::{Attackers, Intercepted};

@@ -2,6 +2,7 @@
 
 use firmware::crypto::eax_prime::Rule;
 
+use crate::rng::mix;
 use crate::time::{Duration, Time};
 
 /// Where an attacker stands; each position includes those before it.
@@ -9,7 +10,7 @@ use crate::time::{Duration, Time};
 pub enum Position {
     /// Somewhere in the network: sends from any source address, sees nothing.
     Remote,
-    /// At the links of its victims: also sees every datagram on them.
+    /// At its foothold: also sees every datagram there, in the air what its neighbours send.
     Tap,
     /// In a node that forwards for its victims: also drops, alters and delays datagrams.
     OnPath,
@@ -51,11 +52,37 @@ impl Knowledge {
     }
 }
 
+/// At which nodes or links an attacker has its position.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Foothold {
+    /// At the access of each victim: its own link or, for meters that share a medium, that of
+    /// their concentrator, which is also where a compromised concentrator stands.
+    #[default]
+    Access,
+    /// In the stations of each shared medium that forward for the most others; so many.
+    Relays(u32),
+    /// In one station of a shared medium: this meter.
+    Meter(u32),
+}
+
+impl Foothold {
+    /// The name in results.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Access => "access",
+            Self::Relays(_) => "relays",
+            Self::Meter(_) => "meter",
+        }
+    }
+}
+
 /// What an attacker is able to do: position × knowledge × resources.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Capability {
-    /// Where it stands.
+    /// What it can do to datagrams.
     pub position: Position,
+    /// At which nodes or links.
+    pub foothold: Foothold,
     /// What it knows.
     pub knowledge: Knowledge,
     /// How many attackers of this kind act at once.
@@ -208,6 +235,15 @@ pub enum Attack {
         /// Share of them, in billionths.
         share_ppb: u32,
     },
+    /// Datagrams are held on the path for a while.
+    Delay {
+        /// How long.
+        by: Duration,
+        /// Which datagrams.
+        protocols: Protocols,
+        /// Share of them, in billionths.
+        share_ppb: u32,
+    },
     /// Nothing gets through in periodic bursts.
     Jam {
         /// Length of a burst.
@@ -231,6 +267,7 @@ impl Attack {
             Self::Tamper(_) => "tamper",
             Self::Forge { .. } => "forge",
             Self::Block { .. } => "block",
+            Self::Delay { .. } => "delay",
             Self::Jam { .. } => "jam",
         }
     }
@@ -250,7 +287,9 @@ impl Attack {
             | Self::Jam { .. } => (Position::Tap, Knowledge::Nothing),
             Self::Eavesdrop(Leak::SessionKey { .. }) => (Position::Tap, Knowledge::SessionKeys),
             Self::Eavesdrop(Leak::PreSharedKey { .. }) => (Position::Tap, Knowledge::PreSharedKeys),
-            Self::Tamper(_) | Self::Block { .. } => (Position::OnPath, Knowledge::Nothing),
+            Self::Tamper(_) | Self::Block { .. } | Self::Delay { .. } => {
+                (Position::OnPath, Knowledge::Nothing)
+            }
         }
     }
 
@@ -275,6 +314,23 @@ pub struct Attacker {
     pub fraction_ppb: u32,
     /// What it does.
     pub attack: Attack,
+}
+
+impl Attacker {
+    /// The root of its randomness in a run with `seed`.
+    ///
+    /// It follows from the name, so that attackers can be added and removed without any other
+    /// attacker's drawing anything else.
+    pub fn seed(&self, seed: u64) -> u64 {
+        // FNV-1a, mixed: names are short and few.
+        let hash = self
+            .name
+            .bytes()
+            .fold(0xCBF2_9CE4_8422_2325, |hash, octet| {
+                (hash ^ u64::from(octet)).wrapping_mul(0x0100_0000_01B3)
+            });
+        mix(seed ^ mix(hash))
+    }
 }
 
 #[cfg(test)]

@@ -73,11 +73,11 @@ impl Puppets {
         };
         let member = index * fleet.headend.instances + scene.instance;
         let address = fleet.attacker_address(scene.attacker, member);
-        // Beyond the numbers of all entities: nobody else draws from it.
-        let entity = u32::MAX - address.to_bits() % (1 << 22);
+        // Cells draw from the streams of instances: puppets from those beyond.
+        let (root, puppet) = (scene.plan.seed(fleet.seed), u32::MAX - member);
         Some(Puppet {
             image: Meter::new(Arc::clone(&fleet.meter_firmware), provisioning),
-            entropy: Stream::new(fleet.seed, entity, Purpose::Attack),
+            entropy: Stream::new(root, puppet, Purpose::Attack),
             victim,
             address,
             alarm: Time::FAR_FUTURE,

@@ -14,8 +14,7 @@ struct Recorded {
     meter: u32,
     direction: Direction,
     kind: MessageType,
-    source: SocketAddrV4,
-    port: u16,
+    sockets: (SocketAddrV4, SocketAddrV4),
     octets: Vec<u8>,
 }
 
@@ -63,9 +62,8 @@ impl Behaviour for Replay {
             meter: seen.meter,
             direction: seen.direction,
             kind: seen.kind,
-            source: seen.source,
-            port: seen.destination.port(),
-            octets: seen.octets.to_vec(),
+            sockets: (seen.source, seen.destination),
+            octets: seen.wire.to_vec(),
         });
         let at = seen.departure + self.delay;
         scene.orders.push(super::behaviour::Order::Alarm(at, slot));
@@ -82,13 +80,9 @@ impl Behaviour for Replay {
             meter,
             direction,
             kind,
-            source,
-            port,
+            sockets,
             octets,
         } = recorded;
-        match direction {
-            Direction::Up => scene.send_up(source, port, octets, kind.name(), Some(meter)),
-            Direction::Down => scene.send_down(meter, port, octets, kind.name()),
-        }
+        scene.send(direction, sockets, octets, kind.name(), Some(meter));
     }
 }

@@ -4,9 +4,9 @@ use core::net::{SocketAddr, SocketAddrV4};
 
 use firmware::pana::relay;
 
-use super::{Admission, Concentrator, is_answer, is_relayed};
-use crate::context::{Context, Exchange, Kind, Outgoing, event, is_c1222, message_record};
-use crate::datagram::{Handle, MessageType, PANA_PORT};
+use super::{Admission, Concentrator, inside, is_answer, is_relayed};
+use crate::context::{Context, Exchange, Kind, Outgoing, Verdict, event, is_c1222, message_record};
+use crate::datagram::{Datagram, Handle, MessageType, PANA_PORT};
 use crate::event::Agenda;
 use crate::fleet::Fleet;
 use crate::link::{Cause, Direction, Link as _, Outcome, Packet, StationId};
@@ -62,18 +62,11 @@ impl<A: Agenda, X: Exchange> ConcentratorHost<'_, '_, A, X> {
         let pana = datagram.destination.port() == PANA_PORT;
         if relayed {
             // The head-end talks to a meter through the relay element here.
-            let inside = match relay::relay_from_paa(&datagram.octets) {
-                Ok((SocketAddr::V4(pac), message)) => Some((pac, message.len())),
-                _ => None,
-            };
-            let Some((pac, length)) = inside else {
+            let Some((pac, range)) = inside(&datagram.octets) else {
                 return self.discard(handle, "relay_malformed");
             };
-            // The message is the last AVP; its padding goes with what is in front of it.
-            let padded = length.next_multiple_of(4);
-            let start = datagram.octets.len() - padded;
-            datagram.octets.drain(..start);
-            datagram.octets.truncate(length);
+            datagram.octets.truncate(range.end);
+            datagram.octets.drain(..range.start);
             datagram.destination = pac;
         }
         let destination = *datagram.destination.ip();
@@ -96,6 +89,7 @@ impl<A: Agenda, X: Exchange> ConcentratorHost<'_, '_, A, X> {
         }
         self.concentrator.wake = Time::FAR_FUTURE;
         self.concentrator.segment.handle_timeout(self.now);
+        self.decide();
         self.settle();
     }
 
@@ -110,7 +104,7 @@ impl<A: Agenda, X: Exchange> ConcentratorHost<'_, '_, A, X> {
         self.settle();
     }
 
-    fn station_of(&self, meter: u32) -> Option<StationId> {
+    pub(super) fn station_of(&self, meter: u32) -> Option<StationId> {
         let home = self.context.fleet.meshes.home(meter)?;
         (home.concentrator == self.concentrator.index).then_some(StationId(home.station))
     }
@@ -132,7 +126,7 @@ impl<A: Agenda, X: Exchange> ConcentratorHost<'_, '_, A, X> {
         Some(relay)
     }
 
-    fn send(&mut self, from: StationId, to: StationId, handle: Handle) {
+    pub(super) fn send(&mut self, from: StationId, to: StationId, handle: Handle) {
         let packet = Packet {
             from,
             to,
@@ -144,7 +138,8 @@ impl<A: Agenda, X: Exchange> ConcentratorHost<'_, '_, A, X> {
     }
 
     /// Lets outcomes take effect and makes sure that the next step on the medium is noticed.
-    fn settle(&mut self) {
+    pub(super) fn settle(&mut self) {
+        self.overhear();
         while let Some(outcome) = self.concentrator.segment.poll_outcome() {
             let handle = Handle(outcome.packet.token);
             self.account(handle, &outcome);
@@ -167,11 +162,15 @@ impl<A: Agenda, X: Exchange> ConcentratorHost<'_, '_, A, X> {
     }
 
     /// A datagram has arrived at a meter.
-    fn hand_over(&mut self, handle: Handle, StationId(station): StationId) {
+    fn hand_over(&mut self, handle: Handle, station: StationId) {
+        let Some(delay) = self.relay_past_attackers(handle, station) else {
+            return self.discard(handle, Cause::Channel.name());
+        };
         let plan = &self.context.fleet.meshes.concentrators[self.concentrator.index as usize];
-        let meter = plan.members[station as usize - 1];
+        let meter = plan.members[station.0 as usize - 1];
         let (entity, posted) = (self.concentrator.entity, &mut self.concentrator.posted);
-        let event = event(self.now, Kind::Arrive, meter, entity, posted, handle.0);
+        let time = self.now + delay;
+        let event = event(time, Kind::Arrive, meter, entity, posted, handle.0);
         self.context.agenda.post(event);
     }
 
@@ -180,6 +179,7 @@ impl<A: Agenda, X: Exchange> ConcentratorHost<'_, '_, A, X> {
         let fleet: &Fleet = self.context.fleet;
         let datagram = self.context.pool.get_mut(handle);
         let (pac, mut source, sent) = (datagram.source, datagram.source, datagram.sent);
+        let label = datagram.label;
         let mut destination = datagram.destination;
         let octets = core::mem::take(&mut datagram.octets);
         let mut wrapped = Vec::new();
@@ -194,6 +194,8 @@ impl<A: Agenda, X: Exchange> ConcentratorHost<'_, '_, A, X> {
                 Err(reject) => {
                     let node = NodeId::Concentrator(self.concentrator.index);
                     self.context.telemetry.reject(node, "pana", reject.name());
+                    let verdict = Verdict::Rejected(reject.name());
+                    self.context.judge(label, verdict, self.now);
                     message = &[];
                 }
             }
@@ -209,6 +211,7 @@ impl<A: Agenda, X: Exchange> ConcentratorHost<'_, '_, A, X> {
                 source,
                 destination,
                 octets: message,
+                label,
                 retransmission: false,
                 departure: self.now,
                 sent,
@@ -228,9 +231,13 @@ impl<A: Agenda, X: Exchange> ConcentratorHost<'_, '_, A, X> {
         let (link, cohort) = (self.concentrator.link, self.concentrator.cohort);
         let datagram = self.context.pool.get_mut(handle);
         let payload = datagram.octets.len() as u64 * u64::from(outcome.hops);
-        let direction = self.context.fleet.direction_from(*datagram.source.ip());
-        let kind = MessageType::classify(datagram.source.port(), &datagram.octets);
-        let count = self.context.telemetry.traffic_mut(link, direction, kind);
+        let direction = direction(self.context.fleet, datagram);
+        let port = datagram.destination.port();
+        let (kind, label) = (
+            MessageType::classify(port, &datagram.octets),
+            datagram.label,
+        );
+        let count = self.context.traffic_mut(link, direction, kind, label);
         let effort = &outcome.effort;
         count.frames += u64::from(effort.transmissions);
         count.octets += u64::from(effort.octets);
@@ -240,7 +247,10 @@ impl<A: Agenda, X: Exchange> ConcentratorHost<'_, '_, A, X> {
         match outcome.result {
             Ok(()) => {}
             Err(Cause::QueueFull) => count.queue_full += 1,
-            Err(_) => count.lost += 1,
+            Err(_) => {
+                count.lost += 1;
+                self.note_jammed(handle, effort.jammed_by);
+            }
         }
         let frames = u64::from(effort.transmissions);
         self.context
@@ -248,14 +258,15 @@ impl<A: Agenda, X: Exchange> ConcentratorHost<'_, '_, A, X> {
     }
 
     /// Ends a datagram that gets no further.
-    fn discard(&mut self, handle: Handle, cause: &'static str) {
+    pub(super) fn discard(&mut self, handle: Handle, cause: &'static str) {
         let node = NodeId::Concentrator(self.concentrator.index);
         self.context.telemetry.reject(node, "link", cause);
         let datagram = self.context.pool.get_mut(handle);
         let (source, destination) = (datagram.source, datagram.destination);
-        let (sent, octets) = (datagram.sent, core::mem::take(&mut datagram.octets));
         let fleet = self.context.fleet;
-        let direction = fleet.direction_from(*source.ip());
+        let direction = direction(fleet, datagram);
+        let (sent, label) = (datagram.sent, datagram.label);
+        let octets = core::mem::take(&mut datagram.octets);
         let meter = match direction {
             Direction::Up => fleet.meter_of_address(*source.ip()),
             Direction::Down => fleet.meter_of_address(*destination.ip()),
@@ -267,9 +278,17 @@ impl<A: Agenda, X: Exchange> ConcentratorHost<'_, '_, A, X> {
             let record = message_record(meter, direction, (kind, &octets), times, cause);
             self.context.telemetry.messages.push(record);
         }
+        self.context.judge(label, Verdict::Ignored(cause), self.now);
         self.context.pool.get_mut(handle).octets = octets;
         self.context.pool.release(handle);
     }
+}
+
+/// Which way a datagram goes on the medium, whoever claims to have sent it.
+pub(super) fn direction(fleet: &Fleet, datagram: &Datagram) -> Direction {
+    let is_meter = |address| fleet.meter_of_address(address).is_some();
+    let down = !is_meter(*datagram.source.ip()) && is_meter(*datagram.destination.ip());
+    if down { Direction::Down } else { Direction::Up }
 }
 
 /// Whether a datagram that reaches a meter is not for its firmware but for its relay element.

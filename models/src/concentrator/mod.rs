@@ -12,6 +12,7 @@
 //! ```
 
 mod component;
+mod foothold;
 mod host;
 mod plan;
 mod relay;
@@ -21,4 +22,4 @@ pub use host::ConcentratorHost;
 pub(crate) use host::is_for_relay;
 pub use plan::{ConcentratorPlan, Home, Layout, Mesh, Meshes};
 pub use relay::relayed_peer;
-pub(crate) use relay::{is_answer, is_relayed};
+pub(crate) use relay::{inside, is_answer, is_relayed, message_range};

@@ -333,6 +333,7 @@ impl<A: Agenda, X: Exchange> InstanceHost<'_, '_, A, X> {
                 source,
                 destination,
                 octets: &scratch[..transmit.len],
+                label: 0,
                 retransmission: transmit.retransmission,
                 departure,
                 sent: departure,
@@ -353,10 +354,7 @@ impl<A: Agenda, X: Exchange> InstanceHost<'_, '_, A, X> {
         octets: &[u8],
         departure: Time,
     ) {
-        let (sender, posted) = (self.instance.entity, &mut self.instance.posted);
-        let reached = self
-            .context
-            .reach_attacker(sockets, octets, departure, sender, posted);
+        let reached = self.context.reach_attacker(sockets, octets, departure);
         if !reached {
             let node = NodeId::Instance(self.instance.index);
             self.context.telemetry.reject(node, "link", "unroutable");

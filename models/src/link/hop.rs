@@ -3,6 +3,7 @@
 use super::contention::Contention;
 use super::draws::Draws;
 use super::g3plc::ToneMode;
+use super::jamming::Noise;
 use super::phy::Phy;
 use super::sixlowpan::FrameProfile;
 use crate::time::Duration;
@@ -31,6 +32,8 @@ pub struct Service {
     pub octets: u32,
     /// Why it was lost, if it was.
     pub loss: Option<HopLoss>,
+    /// The attacker whose jammer destroyed a frame or kept one from being sent, if any.
+    pub jammed_by: Option<u32>,
 }
 
 /// A sender at message level.
@@ -74,6 +77,7 @@ impl Hop {
         payload: usize,
         delivery: f64,
         contention: &Contention,
+        noise: &Noise<'_>,
         draws: &mut Draws,
     ) -> Service {
         let parameters = self.phy.csma();
@@ -88,6 +92,7 @@ impl Hop {
             frames: frames.clone().count() as u32,
             octets: 0,
             loss: None,
+            jammed_by: None,
         };
         for psdu in frames {
             let airtime = self.phy.airtime(psdu);
@@ -96,14 +101,18 @@ impl Hop {
                 // Uniform with the mean of the table: what a single backoff looks like.
                 let access = 2.0 * draws.unit() * contention.access_nanos;
                 service.duration = service.duration + Duration::from_nanos(access as u64);
-                if draws.chance(contention.access_failure) {
+                let blocker = noise.blocks_access(service.duration);
+                service.jammed_by = blocker.or(service.jammed_by);
+                if draws.chance(contention.access_failure) || blocker.is_some() {
                     break Some(HopLoss::ChannelAccess);
                 }
+                let jammer = noise.destroys(service.duration, airtime, acknowledged);
+                service.jammed_by = jammer.or(service.jammed_by);
                 service.transmissions += 1;
                 service.octets += psdu as u32;
                 service.airtime = service.airtime + airtime;
                 service.duration = service.duration + airtime;
-                if draws.chance(success) {
+                if draws.chance(success) && jammer.is_none() {
                     service.airtime = service.airtime + ack;
                     service.duration = service.duration + acknowledged;
                     break None;
@@ -139,8 +148,15 @@ mod tests {
     #[test]
     fn a_perfect_hop_takes_the_airtime_of_the_frames() {
         let hop = Hop::new(Phy::OQpsk);
-        let services = AUTHENTICATION
-            .map(|octets| hop.serve(octets, 1.0, &NO_CONTENTION, &mut Draws::numbered(1, 1)));
+        let services = AUTHENTICATION.map(|octets| {
+            hop.serve(
+                octets,
+                1.0,
+                &NO_CONTENTION,
+                &Noise::default(),
+                &mut Draws::numbered(1, 1),
+            )
+        });
         let frames: u32 = services.iter().map(|service| service.transmissions).sum();
         let octets: u32 = services.iter().map(|service| service.octets).sum();
         assert_eq!((frames, octets), (17, 1_673));
@@ -159,7 +175,7 @@ mod tests {
         let datagrams = 200_000;
         let (mut lost, mut transmissions) = (0, 0);
         for _ in 0..datagrams {
-            let service = hop.serve(40, 0.5, &NO_CONTENTION, &mut draws);
+            let service = hop.serve(40, 0.5, &NO_CONTENTION, &Noise::default(), &mut draws);
             lost += u32::from(service.loss == Some(HopLoss::Retries));
             transmissions += service.transmissions;
         }
@@ -184,7 +200,13 @@ mod tests {
             ..NO_CONTENTION
         };
         let hop = Hop::new(Phy::OQpsk);
-        let service = hop.serve(96, 1.0, &busy, &mut Draws::numbered(1, 1));
+        let service = hop.serve(
+            96,
+            1.0,
+            &busy,
+            &Noise::default(),
+            &mut Draws::numbered(1, 1),
+        );
         assert_eq!(service.loss, Some(HopLoss::ChannelAccess));
         assert_eq!((service.transmissions, service.frames), (0, 2));
     }

@@ -28,6 +28,7 @@
 //! | [`topology`] | where stations stand, who hears whom, who forwards for whom |
 //! | [`cellular`], [`rach`], [`wifi`] | access through an operator or a home router |
 //! | [`outage`] | what fails together |
+//! | [`jamming`] | who shouts everybody down |
 
 pub mod cellular;
 pub mod channel;
@@ -37,6 +38,7 @@ pub mod draws;
 pub mod g3plc;
 pub mod hop;
 pub mod ieee802154;
+pub mod jamming;
 mod lane;
 pub mod outage;
 pub mod phy;
@@ -118,6 +120,8 @@ pub struct Effort {
     pub octets: u32,
     /// Time that they and their acknowledgements occupied the medium.
     pub airtime: Duration,
+    /// The attacker whose jammer destroyed a frame or held one up, which no station can tell.
+    pub jammed_by: Option<u32>,
 }
 
 /// What became of a datagram.

@@ -13,15 +13,21 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::sync::Arc;
 
+mod foothold;
+
 use super::channel::{Channel, ChannelModel};
 use super::contention::{CollisionDomain, Table};
 use super::draws::Draws;
 use super::hop::{Hop, HopLoss, Service};
+use super::jamming::Noise;
 use super::phy::Phy;
 use super::topology::{RoutingTree, Topology};
 use super::{Cause, Effort, Link, Outcome, Packet, StationId};
 use crate::rng::Stream;
 use crate::time::{Duration, Time};
+
+use foothold::Footholds;
+pub use foothold::{Custody, Fate, Heard, Held};
 
 /// What all stations of a segment have in common.
 #[derive(Clone, Debug)]
@@ -58,6 +64,8 @@ struct Job {
     route: Vec<u32>,
     hops: u8,
     effort: Effort,
+    /// The station that keeps it off the medium, if one does.
+    held_at: u32,
 }
 
 /// A transmission that is under way.
@@ -112,6 +120,8 @@ pub struct Segment {
     agenda: BinaryHeap<Reverse<(Time, u32, u32)>>,
     outcomes: VecDeque<Outcome>,
     counts: SegmentCounts,
+    /// What attackers control; most segments have nobody of that kind.
+    footholds: Option<Box<Footholds>>,
 }
 
 impl Segment {
@@ -151,6 +161,7 @@ impl Segment {
             agenda: BinaryHeap::new(),
             outcomes: VecDeque::new(),
             counts: SegmentCounts::default(),
+            footholds: None,
             plan,
         }
     }
@@ -235,6 +246,7 @@ impl Segment {
             route: Vec::new(),
             hops: 0,
             effort: Effort::default(),
+            held_at: 0,
         });
         self.jobs.len() as u32 - 1
     }
@@ -325,7 +337,10 @@ impl Segment {
         let contention = self.plan.contention.at(domain.utilisation(now));
         let payload = packet.payload as usize;
         let hop = self.hops.get(edge as usize).unwrap_or(&self.plan.hop);
-        let service = hop.serve(payload, delivery, &contention, &mut draws);
+        let jammers = self.footholds.as_ref().map(|all| &all.jammers);
+        let noise = Noise::new(jammers, now, station, to);
+        let service = hop.serve(payload, delivery, &contention, &noise, &mut draws);
+        let packet = *packet;
         domain.occupy(now, service.airtime, u64::from(service.transmissions));
         self.counts.hops += 1;
         self.counts.transmissions += u64::from(service.transmissions);
@@ -335,6 +350,7 @@ impl Segment {
         effort.frames += service.transmissions.min(service.frames);
         effort.octets += service.octets;
         effort.airtime = effort.airtime + service.airtime;
+        effort.jammed_by = service.jammed_by.or(effort.jammed_by);
         let state = &mut self.stations[station as usize];
         state.serving = Some(Serving { job, to, service });
         self.agenda.push(Reverse((
@@ -342,6 +358,9 @@ impl Segment {
             station,
             state.transmission,
         )));
+        if service.transmissions > 0 {
+            self.be_heard(station, packet);
+        }
     }
 
     fn serve_next(&mut self, now: Time, station: u32) {
@@ -364,6 +383,10 @@ impl Segment {
             Some(HopLoss::Retries) => self.end(now, job, Err(Cause::Channel)),
             None if !arrived => self.end(now, job, Err(Cause::StationDown)),
             None if self.jobs[job as usize].packet.to.0 == to => self.end(now, job, Ok(())),
+            None if self.is_compromised(StationId(to)) => {
+                // Its sender goes on when it is known what becomes of this one.
+                return self.hand_over(job, station, to);
+            }
             None => self.enqueue(now, to, job),
         }
         self.serve_next(now, station);
@@ -410,7 +433,14 @@ impl Segment {
         } else {
             0.0
         };
-        let delivery = hears * self.channels[edge as usize].delivery(&self.plan.channel, now);
+        let jammers = self.footholds.as_ref().map(|all| &all.jammers);
+        let noise = Noise::new(jammers, now, station, neighbour);
+        let airtime = self.plan.hop.phy.airtime(PROBE_OCTETS);
+        let heard = match noise.destroys(Duration::ZERO, airtime, Duration::ZERO) {
+            Some(_) => 0.0,
+            None => hears,
+        };
+        let delivery = heard * self.channels[edge as usize].delivery(&self.plan.channel, now);
         let name = u64::from(station) << 40 | u64::from(probes);
         let mut draws = Draws::numbered(self.seed ^ 1, name);
         let attempts_max = u32::from(self.plan.hop.frame_retries_max) + 1;
@@ -418,12 +448,7 @@ impl Segment {
         let attempts = success.unwrap_or(attempts_max);
         self.tree
             .observe(station, neighbour, attempts, success.is_some());
-        let airtime = self
-            .plan
-            .hop
-            .phy
-            .airtime(PROBE_OCTETS)
-            .scaled(u64::from(attempts), 1);
+        let airtime = airtime.scaled(u64::from(attempts), 1);
         let domain = self.domain_of[neighbour as usize] as usize;
         self.domains[domain].occupy(now, airtime, u64::from(attempts));
     }
@@ -450,7 +475,7 @@ impl Link for Segment {
 
     fn handle_timeout(&mut self, now: Time) {
         while let Some(&Reverse((time, station, transmission))) = self.agenda.peek() {
-            if time > now {
+            if time > now || self.poll_custody().is_some() {
                 break;
             }
             self.agenda.pop();

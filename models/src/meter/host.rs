@@ -515,6 +515,7 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
                 source: SocketAddrV4::new(placement.address, port),
                 destination: SocketAddrV4::new(instance, port),
                 octets: &scratch[..transmit.len],
+                label: 0,
                 retransmission: transmit.retransmission,
                 departure,
                 sent: departure,

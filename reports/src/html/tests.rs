@@ -155,6 +155,7 @@ fn write_network(folder: &Path) {
     write(
         folder,
         [TrafficRow {
+            attacker: None,
             medium: "wan".to_string(),
             direction: label::UP,
             protocol: "pana",

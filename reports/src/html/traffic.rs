@@ -23,6 +23,7 @@ pub(super) fn section(run: &Run) -> Result<Section, Error> {
         "direction",
         "protocol",
         "message_type",
+        "attacker",
         "bin_start_ns",
         "bin_ns",
         "frames",
@@ -32,6 +33,8 @@ pub(super) fn section(run: &Run) -> Result<Section, Error> {
         "drops_queue",
     ];
     if let Some(frame) = run.frame(TrafficRow::TABLE, &columns)? {
+        let parquet = Error::parquet(TrafficRow::TABLE.name);
+        let frame = benign(&frame).map_err(parquet)?;
         let groups = Groups::read(&frame).map_err(Error::parquet(TrafficRow::TABLE.name))?;
         let figure = figure(run, &frame, &groups);
         section
@@ -41,6 +44,11 @@ pub(super) fn section(run: &Run) -> Result<Section, Error> {
         section.tables.push((title, groups.table()));
     }
     Ok(section)
+}
+
+/// The fleet's own traffic: what attackers send is counted with the attacks.
+fn benign(frame: &DataFrame) -> PolarsResult<DataFrame> {
+    frame.filter(&frame.column("attacker")?.is_null())
 }
 
 fn lead(run: &Run) -> String {

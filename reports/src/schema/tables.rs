@@ -145,9 +145,9 @@ table! {
 }
 
 table! {
-    /// One row per link medium, direction, protocol, message type and time bin with traffic.
+    /// One row per link medium, direction, protocol, message type, author and time bin with traffic.
     pub table "traffic" => TrafficRow, TrafficColumns {
-        /// Medium of the link.
+        /// Medium of the link; `network` for what remote attackers exchange with the head-end.
         medium: String = Identifier,
         /// `up` or `down`.
         direction: &'static str = Identifier,
@@ -155,6 +155,8 @@ table! {
         protocol: &'static str = Identifier,
         /// Message type or service in the protocol's own words.
         message_type: &'static str = Identifier,
+        /// Attacker that made the datagrams: ground truth; missing for the fleet's own traffic.
+        attacker: Option<String> = Identifier,
         /// Start of the bin.
         bin_start_ns: i64 = Nanoseconds,
         /// Width of the bin.

@@ -51,6 +51,7 @@ const SOURCES: &[Source] = &[
         &[
             "direction",
             "protocol",
+            "attacker",
             "frames",
             "bytes",
             "retransmissions",
@@ -349,6 +350,23 @@ fn reads(frame: &DataFrame, out: &mut Builder) -> PolarsResult<()> {
 }
 
 fn traffic(frame: &DataFrame, out: &mut Builder) -> PolarsResult<()> {
+    let forged = frame.filter(&frame.column("attacker")?.is_not_null())?;
+    for (path, doc, column) in [
+        (
+            "attacks.traffic_frames",
+            "Frames of datagrams that attackers made, and of the answers that they got.",
+            "frames",
+        ),
+        (
+            "attacks.traffic_bytes",
+            "Octets of these frames on the links.",
+            "bytes",
+        ),
+    ] {
+        out.number(path, doc, Some(sum(&forged, column)?));
+    }
+    // All other numbers are those of the fleet's own datagrams.
+    let frame = &frame.filter(&frame.column("attacker")?.is_null())?;
     let bytes_of = |column: &str, label: &str| -> PolarsResult<f64> {
         let of_label = is(frame, column, label)?;
         Ok(numbers_where(frame, "bytes", &of_label)?.iter().sum())

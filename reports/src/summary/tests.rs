@@ -216,6 +216,7 @@ fn reads_traffic_headend_and_rejects_of_a_small_run() {
         &[read(Some(4)), read(None), read(Some(8)), read(Some(6))],
     );
     let traffic = |direction, protocol, bytes| TrafficRow {
+        attacker: None,
         medium: "wan".into(),
         direction,
         protocol,

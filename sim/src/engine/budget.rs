@@ -39,6 +39,8 @@ pub struct Budget {
     /// Number of events at which to look closer.
     checkpoint: u64,
     digest: Digest,
+    /// Digest of the events that are nobody's of the system under study.
+    foreign: Digest,
     recent: [Option<Event>; RECENT],
     capture: Option<Capture>,
 }
@@ -61,6 +63,7 @@ impl Budget {
             allowed: 0,
             checkpoint: 0,
             digest: Digest::default(),
+            foreign: Digest::default(),
             recent: [None; RECENT],
             capture: None,
         }
@@ -100,6 +103,13 @@ impl Budget {
             capture.events.push((*event, fingerprint));
         }
         Ok(())
+    }
+
+    /// Notes that the event just charged is an intervention: part of the trajectory, but not of what
+    /// the system under study did.
+    #[inline]
+    pub fn set_foreign(&mut self, event: &Event, fingerprint: u64) {
+        self.foreign.add_event(event, fingerprint);
     }
 
     /// Number of events accounted for.
@@ -149,6 +159,10 @@ impl Budget {
 
     pub(super) fn digest(&self) -> Digest {
         self.digest
+    }
+
+    pub(super) fn foreign(&self) -> Digest {
+        self.foreign
     }
 
     /// Time of the event accounted for last.

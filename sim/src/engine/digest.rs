@@ -1,7 +1,7 @@
 //! The digest of a trajectory.
 
 use std::fmt;
-use std::ops::{Add, AddAssign};
+use std::ops::{Add, AddAssign, Sub};
 
 use models::event::Event;
 
@@ -56,6 +56,15 @@ impl Add for Digest {
 
     fn add(self, other: Self) -> Self {
         Self(self.0.wrapping_add(other.0))
+    }
+}
+
+impl Sub for Digest {
+    type Output = Self;
+
+    /// The digest without the events of `other`.
+    fn sub(self, other: Self) -> Self {
+        Self(self.0.wrapping_sub(other.0))
     }
 }
 
@@ -160,6 +169,7 @@ mod tests {
         let crossed = of(EVENT, 2) + of(other, 1);
         assert_ne!(straight, crossed);
         assert_eq!(straight, of(other, 2) + of(EVENT, 1));
+        assert_eq!(straight - of(other, 2), of(EVENT, 1));
     }
 
     #[test]

@@ -45,6 +45,8 @@ pub struct SyncPoint {
     pub windows: u64,
     /// Digest of the trajectory so far.
     pub digest: Digest,
+    /// The same without events that are interventions, see [`Budget::set_foreign`].
+    pub own_digest: Digest,
 }
 
 /// What the callback at a sync point answers: go on, end the run, or the cause of a failure.
@@ -310,11 +312,14 @@ impl<L: Send> Advance<'_, L> {
 
     fn sync<D: Domain<Letter = L>>(&self, slots: &[&mut Slot<D>]) -> SyncPoint {
         let digest = |slot: &&mut Slot<D>| slot.budget.digest() + slot.domain.digest();
+        let digest: Digest = slots.iter().map(digest).sum();
+        let foreign: Digest = slots.iter().map(|slot| slot.budget.foreign()).sum();
         SyncPoint {
             time: self.state.now,
             events: self.state.events,
             windows: self.state.rounds,
-            digest: slots.iter().map(digest).sum(),
+            digest,
+            own_digest: digest - foreign,
         }
     }
 

@@ -15,8 +15,8 @@ use models::datagram::MessageType;
 use models::fleet::Fleet;
 use models::link::Direction;
 use models::telemetry::{
-    AttackRecord, AuthRecord, KeyRecord, MessageRecord, Milestone, NodeId, ReadRecord, Side,
-    Telemetry, TrafficCount,
+    AttackRecord, AttackTraffic, AuthRecord, KeyRecord, MessageRecord, Milestone, NodeId,
+    ReadRecord, Side, Telemetry, TrafficCount,
 };
 use models::time::{Duration, Time};
 use reports::schema::tables::{
@@ -87,6 +87,7 @@ struct Buffers {
     reads: Vec<ReadRecord>,
     traffic: Vec<TrafficCount>,
     attacks: Vec<AttackRecord>,
+    attack_traffic: BTreeMap<AttackTraffic, TrafficCount>,
     rejects: BTreeMap<(NodeId, &'static str, &'static str), u64>,
 }
 
@@ -210,6 +211,10 @@ impl Recorder {
         buffers.messages.append(&mut telemetry.messages);
         buffers.reads.append(&mut telemetry.reads);
         buffers.attacks.append(&mut telemetry.attacks);
+        for (traffic, count) in std::mem::take(&mut telemetry.attack_traffic) {
+            let sum = buffers.attack_traffic.entry(traffic);
+            sum.or_default().add(&count);
+        }
         for (node, count) in std::mem::take(&mut telemetry.rejects) {
             *buffers.rejects.entry(node).or_default() += count;
         }
@@ -334,7 +339,7 @@ impl Recorder {
                     let index = Telemetry::traffic_index(link, direction, kind);
                     let count = buffers.traffic.get(index).copied().unwrap_or_default();
                     if count.frames > 0 {
-                        let airtime = airtime(fleet, link, direction, &count);
+                        let airtime = rows::airtime(fleet, link, direction, &count);
                         let use_of = (airtime, channels[link]);
                         push(&mut writers.traffic, || {
                             rows::traffic(&profile.name, direction, kind, &bin, &count, use_of)
@@ -344,6 +349,11 @@ impl Recorder {
             }
         }
         buffers.traffic.fill(TrafficCount::default());
+        for (traffic, count) in std::mem::take(&mut buffers.attack_traffic) {
+            push(&mut writers.traffic, || {
+                rows::attack_traffic(fleet, &traffic, &bin, &count, channels)
+            })?;
+        }
 
         let mut loads = Vec::new();
         for domain in domains.iter_mut() {
@@ -419,16 +429,6 @@ fn push<R: reports::Row>(
 
 fn finish<R: reports::Row>(writer: Option<TableWriter<R>>) -> Result<(), Error> {
     writer.map_or(Ok(()), |writer| writer.finish().map(drop))
-}
-
-/// How long the frames of `count` occupied their medium: lanes follow from their octets.
-fn airtime(fleet: &Fleet, link: usize, direction: Direction, count: &TrafficCount) -> Duration {
-    if fleet.meshes.kinds.iter().any(|kind| kind.link == link) {
-        return count.airtime;
-    }
-    let rate_bps = u128::from(fleet.links[link].lane(direction).rate_bps.max(1));
-    let nanos = u128::from(count.octets) * 8_000_000_000 / rate_bps;
-    Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
 }
 
 /// Lanes in one direction or collision domains of each medium.

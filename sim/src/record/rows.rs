@@ -10,8 +10,8 @@ use models::fleet::Fleet;
 use models::link::Direction;
 use models::meter::MeterQueryItem;
 use models::telemetry::{
-    AttackRecord, AuthRecord, InstanceLoad, KeyRecord, MessageRecord, NodeId, ReadRecord, Side,
-    TrafficCount,
+    AttackRecord, AttackTraffic, AuthRecord, InstanceLoad, KeyRecord, MessageRecord, NodeId,
+    ReadRecord, Side, TrafficCount,
 };
 use models::time::{Duration, Time};
 use reports::label;
@@ -192,6 +192,7 @@ pub(super) fn traffic(
         direction: direction.name(),
         protocol: kind.protocol(),
         message_type: kind.name(),
+        attacker: None,
         bin_start_ns: bin.start_ns,
         bin_ns: bin.width_ns,
         frames: count.frames,
@@ -202,6 +203,43 @@ pub(super) fn traffic(
         drops_queue: count.queue_full,
         airtime_ns: duration(airtime),
         utilisation: airtime.as_nanos() as f64 / available,
+    }
+}
+
+/// How long the frames of `count` occupied their medium: lanes follow from their octets.
+pub(super) fn airtime(
+    fleet: &Fleet,
+    link: usize,
+    direction: Direction,
+    count: &TrafficCount,
+) -> Duration {
+    if fleet.meshes.kinds.iter().any(|kind| kind.link == link) {
+        return count.airtime;
+    }
+    let rate_bps = u128::from(fleet.links[link].lane(direction).rate_bps.max(1));
+    let nanos = u128::from(count.octets) * 8_000_000_000 / rate_bps;
+    Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+}
+
+/// What an attacker put on a link, or on the network that remote attackers come from.
+pub(super) fn attack_traffic(
+    fleet: &Fleet,
+    traffic: &AttackTraffic,
+    bin: &Bin,
+    count: &TrafficCount,
+    channels: &[u64],
+) -> TrafficRow {
+    let (medium, use_of) = match traffic.link {
+        Some(link) => {
+            let airtime = airtime(fleet, link, traffic.direction, count);
+            (fleet.links[link].name.as_str(), (airtime, channels[link]))
+        }
+        None => ("network", (Duration::ZERO, 1)),
+    };
+    let attacker = &fleet.attackers[traffic.attacker as usize];
+    TrafficRow {
+        attacker: Some(attacker.name.clone()),
+        ..self::traffic(medium, traffic.direction, traffic.kind, bin, count, use_of)
     }
 }
 

@@ -41,7 +41,13 @@ impl Domain for FleetDomain {
         outbox: &mut Outbox<Datagram>,
         budget: &mut Budget,
     ) -> Result<(), Stop> {
-        self.world.run(end, &mut Loan { outbox, budget })
+        let entities = self.fleet.entities();
+        let mut loan = Loan {
+            outbox,
+            budget,
+            entities,
+        };
+        self.world.run(end, &mut loan)
     }
 
     fn deliver(&mut self, key: EventKey, letter: Datagram) {
@@ -82,13 +88,20 @@ impl Domain for FleetDomain {
 struct Loan<'a> {
     outbox: &'a mut Outbox<Datagram>,
     budget: &'a mut Budget,
+    /// Entities of the fleet: those with higher numbers are attackers'.
+    entities: u32,
 }
 
 impl Exchange for Loan<'_> {
     type Stop = Stop;
 
     fn charge(&mut self, event: &Event, fingerprint: u64) -> Result<(), Stop> {
-        self.budget.charge(event, fingerprint)
+        self.budget.charge(event, fingerprint)?;
+        let released = event.kind == Kind::Release as u8;
+        if event.source.max(event.target) >= self.entities || released {
+            self.budget.set_foreign(event, fingerprint);
+        }
+        Ok(())
     }
 
     fn send(&mut self, now: Time, to: usize, event: Event, datagram: Datagram) -> Result<(), Stop> {

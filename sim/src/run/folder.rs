@@ -101,6 +101,7 @@ pub(super) fn write_summary(report: &Report) -> Result<(), FolderError> {
         "datagrams": report.counts.datagrams,
         "authentications": report.counts.authentications,
         "digest": report.digest.to_string(),
+        "benign_digest": report.benign_digest.to_string(),
     });
     let taps = report.taps.iter().zip(&report.counts.taps);
     summary["taps"] = taps
@@ -114,6 +115,7 @@ pub(super) fn write_summary(report: &Report) -> Result<(), FolderError> {
                 "name": attacker.name,
                 "attack": attacker.attack.name(),
                 "position": capability.position.name(),
+                "foothold": capability.foothold.name(),
                 "knowledge": capability.knowledge.name(),
                 "members": capability.count,
                 "every_s": capability.every.as_nanos() as f64 / 1e9,
@@ -169,6 +171,7 @@ pub(super) fn write_manifest(report: &Report, loaded: &Loaded) -> Result<(), Fol
         "duration_s": loaded.scenario.duration.as_nanos() as f64 / 1e9,
         "timeline": timeline,
         "digest": report.digest.to_string(),
+        "benign_digest": report.benign_digest.to_string(),
         "events": report.events,
         "windows": report.windows,
         "threads": report.threads,

@@ -83,6 +83,8 @@ pub struct Report {
     pub interrupted: bool,
     /// Digest of the trajectory.
     pub digest: Digest,
+    /// The same without the events of attackers: what the fleet and the head-end did.
+    pub benign_digest: Digest,
     /// Events handled.
     pub events: u64,
     /// Windows of the engine.
@@ -192,6 +194,7 @@ pub fn run(
         reached: sync.time,
         interrupted,
         digest: sync.digest,
+        benign_digest: sync.own_digest,
         events: sync.events,
         windows: sync.windows,
         threads: options.threads,

@@ -20,6 +20,9 @@ impl fmt::Display for Report {
         self.attacks(f)?;
         self.cost(f)?;
         writeln!(f, "digest    {}", self.digest)?;
+        if !self.attackers.is_empty() {
+            writeln!(f, "          {} without attackers", self.benign_digest)?;
+        }
         for verdict in &self.verdicts {
             writeln!(f, "expect    {verdict}")?;
         }

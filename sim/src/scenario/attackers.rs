@@ -18,6 +18,8 @@ record! {
         attack: Attack,
         /// Where it stands.
         position: Position,
+        /// At which nodes or links it stands there.
+        foothold: Foothold = Foothold::Access,
         /// What it knows of its victims.
         knowledge: Knowledge = Knowledge::Nothing,
         /// How many attackers of this kind act at once, 1 to 16,384.
@@ -43,10 +45,29 @@ choice! {
     pub enum Position {
         /// In the network: sends from any source address, sees nothing.
         Remote,
-        /// At the links of its victims: also sees every datagram on them.
+        /// At its foothold: also sees every datagram there, in the air what its neighbours send.
         Tap,
-        /// In a node that forwards for its victims: also drops and alters datagrams.
+        /// In a node that forwards for its victims: also drops, alters and delays datagrams.
         OnPath,
+    }
+}
+
+choice! {
+    /// At which nodes or links an attacker has its position.
+    #[derive(Copy, Eq)]
+    pub enum Foothold {
+        /// At the access of each victim: its own link or, on a shared medium, its concentrator's.
+        Access,
+        /// In the stations of each shared medium that forward for the most others.
+        Relays {
+            /// How many of each medium, 1 to 64.
+            count: u32 = 1,
+        },
+        /// In one meter on a shared medium.
+        Meter {
+            /// The meter, as the results number it: 0 is the first of the first cohort.
+            number: u32,
+        },
     }
 }
 
@@ -210,7 +231,16 @@ choice! {
             /// Share of them.
             share: Ratio = Ratio::ONE,
         },
-        /// Nothing gets through in periodic bursts.
+        /// Datagrams are held on the path and forwarded later.
+        Delay {
+            /// How much later.
+            by: Duration,
+            /// Which datagrams.
+            protocols: Protocols = Protocols::All,
+            /// Share of them.
+            share: Ratio = Ratio::ONE,
+        },
+        /// Nothing gets through in periodic bursts; in the air, to nobody near the foothold.
         Jam {
             /// Length of a burst.
             burst: Duration,
@@ -260,6 +290,16 @@ impl Position {
             Self::Remote => attack::Position::Remote,
             Self::Tap => attack::Position::Tap,
             Self::OnPath => attack::Position::OnPath,
+        }
+    }
+}
+
+impl Foothold {
+    const fn model(self) -> attack::Foothold {
+        match self {
+            Self::Access => attack::Foothold::Access,
+            Self::Relays { count } => attack::Foothold::Relays(count),
+            Self::Meter { number } => attack::Foothold::Meter(number),
         }
     }
 }
@@ -348,6 +388,15 @@ impl Attack {
                 protocols: protocols.model(),
                 share_ppb: share.ppb(),
             },
+            Self::Delay {
+                by,
+                protocols,
+                share,
+            } => attack::Attack::Delay {
+                by,
+                protocols: protocols.model(),
+                share_ppb: share.ppb(),
+            },
             Self::Jam { burst, period } => attack::Attack::Jam { burst, period },
         }
     }
@@ -364,6 +413,7 @@ impl Attacker {
             name: self.name.clone(),
             capability: attack::Capability {
                 position: self.position.model(),
+                foothold: self.foothold.model(),
                 knowledge: self.knowledge.model(),
                 count: self.count,
                 every: self.every,

@@ -85,6 +85,7 @@ fn a_datagram_is_stored_and_forwarded_in_both_directions() {
                 frames: 3,
                 octets: 3 * 107,
                 airtime: Duration::from_micros(3 * ((6 + 107) * 32 + 352)),
+                jammed_by: None,
             },
         };
         assert_eq!(outcomes, [expected]);

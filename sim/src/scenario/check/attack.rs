@@ -2,13 +2,15 @@
 
 use models::fleet::ATTACKERS_MAX;
 
-use super::super::attackers::{Attack, Attacker, Leak, Psk, Tampering};
-use super::super::schema::{Medium, Scenario};
+use super::super::attackers::{Attack, Attacker, Foothold, Leak, Psk, Tampering};
+use super::super::schema::{Cohort, Medium, Scenario};
 use super::super::units::{Quantity, Ratio};
 use super::Judge;
 
 /// Members of an attacker: what its part of the address plan holds.
 const MEMBERS_MAX: u32 = 1 << 14;
+/// Stations of one medium in which an attacker is.
+const RELAYS_MAX: u32 = 64;
 /// Digits of a pre-shared key of 16 octets.
 const DIGITS_MAX: u8 = 16;
 
@@ -35,7 +37,7 @@ pub(super) fn check(scenario: &Scenario, judge: &mut Judge<'_>) {
         let path = format!("attackers[{index}]");
         check_campaign(scenario, attacker, &path, judge);
         check_capability(attacker, &path, judge);
-        check_reach(scenario, attacker, &path, judge);
+        check_foothold(scenario, attacker, &path, judge);
         check_attack(&attacker.attack, &format!("{path}.attack"), judge);
     }
 }
@@ -103,33 +105,59 @@ fn check_capability(attacker: &Attacker, path: &str, judge: &mut Judge<'_>) {
     );
 }
 
-/// Attackers stand at links of one meter each; what is sent to the head-end alone needs no link.
-fn check_reach(scenario: &Scenario, attacker: &Attacker, path: &str, judge: &mut Judge<'_>) {
-    if matches!(
-        attacker.attack,
-        Attack::Flood | Attack::Rogue | Attack::Clone
-    ) {
-        return;
-    }
-    let cohort = format!("{path}.cohort");
-    for (index, victims) in scenario.cohorts.iter().enumerate() {
-        let named = attacker.cohort.as_ref();
-        let shared = matches!(
-            scenario.media.get(&victims.medium),
-            Some(Medium::Mesh { .. } | Medium::G3Plc { .. })
+/// A foothold in stations needs victims that share a medium, and an attack that uses it.
+fn check_foothold(scenario: &Scenario, attacker: &Attacker, path: &str, judge: &mut Judge<'_>) {
+    let (foothold, attack) = (format!("{path}.foothold"), format!("{path}.attack"));
+    let is_access = attacker.foothold == Foothold::Access;
+    if let Foothold::Relays { count } = attacker.foothold {
+        judge.range(
+            !(1..=RELAYS_MAX).contains(&count),
+            &format!("{foothold}.count"),
+            &format!("an attacker holds 1 to {RELAYS_MAX} relays of a medium"),
         );
-        judge.contradiction(
-            shared && named.is_none_or(|name| *name == victims.name),
-            [&cohort, &format!("cohorts[{index}].medium")],
-            "this attack is made on the link of one meter, and these meters share a medium",
-            "name a cohort whose meters have links of their own",
+    }
+    judge.contradiction(
+        !is_access && matches!(attacker.attack, Attack::Rogue | Attack::Clone),
+        [&foothold, &attack],
+        "these meters come from the network: a foothold has no effect",
+        "leave the foothold out",
+    );
+    let shares = |cohort: &Cohort| {
+        let medium = scenario.media.get(&cohort.medium);
+        matches!(medium, Some(Medium::Mesh { .. } | Medium::G3Plc { .. }))
+    };
+    let named = attacker.cohort.as_ref();
+    let mut victims = scenario.cohorts.iter();
+    judge.contradiction(
+        !is_access
+            && !victims
+                .any(|cohort| named.is_none_or(|name| *name == cohort.name) && shares(cohort)),
+        [&foothold, &format!("{path}.cohort")],
+        "no victim shares a medium: there is no station to be in",
+        "name a cohort on a mesh or a power line, or take the foothold Access",
+    );
+    if let Foothold::Meter { number } = attacker.foothold {
+        let mut first = 0_u64;
+        let home = scenario.cohorts.iter().find(|cohort| {
+            first += u64::from(cohort.count);
+            u64::from(number) < first
+        });
+        judge.range(
+            home.is_none_or(|cohort| !shares(cohort)),
+            &format!("{foothold}.number"),
+            match home {
+                None => "there is no meter of this number",
+                Some(_) => "this meter has a link of its own and forwards for nobody",
+            },
         );
     }
 }
 
 fn check_attack(attack: &Attack, path: &str, judge: &mut Judge<'_>) {
     let share = match attack {
-        Attack::Replay { share, .. } | Attack::Block { share, .. } => Some(*share),
+        Attack::Replay { share, .. }
+        | Attack::Block { share, .. }
+        | Attack::Delay { share, .. } => Some(*share),
         Attack::Tamper {
             what: Tampering::BitFlip { share, .. },
         } => Some(*share),
@@ -146,6 +174,13 @@ fn check_attack(attack: &Attack, path: &str, judge: &mut Judge<'_>) {
                 delay.is_zero(),
                 &format!("{path}.delay"),
                 "a replay comes later than the original",
+            );
+        }
+        Attack::Delay { by, .. } => {
+            judge.range(
+                by.is_zero(),
+                &format!("{path}.by"),
+                "a delay lasts longer than nothing",
             );
         }
         Attack::Eavesdrop {
