@@ -490,6 +490,8 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
                 attempt.sent(transmit.len, transmit.retransmission);
             }
             if placement.concentrator.is_some() {
+                let repeated = u32::from(transmit.retransmission);
+                self.context.repetitions = self.context.repetitions.wrapping_add(repeated);
                 let octets = &scratch[..transmit.len];
                 let (source, destination) = (
                     SocketAddrV4::new(placement.address, port),
