@@ -1,12 +1,14 @@
 //! Attackers in the stations of a mesh and a power line: what they hear, forward and drown out.
 
+mod common;
+
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
 
+use common::{metric as number, overrides, run_fresh};
 use reports::read::numbers;
 use reports::{MeterRow, Results, Row, TrafficRow};
-use sim::run::{Options, Report, run};
+use sim::run::{Options, Report};
 use sim::scenario::load_text;
 
 /// Houses far enough apart for three hops below one border router.
@@ -53,21 +55,9 @@ fn attacked(test: &str, text: &str, attacker: &str, sets: &[&str]) -> Report {
         "" => "attackers=[]".to_owned(),
         fields => format!("attackers=[(name: \"mallory\", {fields})]"),
     };
-    let sets = sets.iter().map(|set| (*set).to_owned());
-    let sets: Vec<String> = sets.chain([attackers]).collect();
+    let sets = [overrides(sets), vec![attackers]].concat();
     let loaded = load_text("test.ron", text, &sets).unwrap_or_else(|report| panic!("{report}"));
-    let tests = Path::new(env!("CARGO_TARGET_TMPDIR")).join("footholds");
-    let folder = tests.join(test);
-    let _ = fs::remove_dir_all(&folder);
-    let options = Options {
-        folder: Some(folder),
-        ..Options::default()
-    };
-    run(&loaded, &options, |_| {}).expect("the run ends in order")
-}
-
-fn number(report: &Report, path: &str) -> f64 {
-    report.summary.get(path).unwrap_or_else(|| panic!("{path}"))
+    run_fresh(test, &loaded, Options::default()).expect("the run ends in order")
 }
 
 /// How often attackers saw this outcome of this action.
@@ -330,15 +320,12 @@ fn attacked_meshes_do_not_depend_on_threads() {
         ];
         let loaded = load_text("test.ron", VILLAGE, &sets);
         let loaded = loaded.unwrap_or_else(|report| panic!("{report}"));
-        let tests = Path::new(env!("CARGO_TARGET_TMPDIR")).join("footholds");
-        let folder = tests.join(format!("threads_{threads}"));
-        let _ = fs::remove_dir_all(&folder);
         let options = Options {
             threads,
-            folder: Some(folder),
             ..Options::default()
         };
-        run(&loaded, &options, |_| {}).expect("the run ends in order")
+        let test = format!("threads_{threads}");
+        run_fresh(&test, &loaded, options).expect("the run ends in order")
     };
     let (one, two) = (loaded(1), loaded(2));
     assert_eq!(one.digest, two.digest);
@@ -353,8 +340,7 @@ fn attacked_meshes_do_not_depend_on_threads() {
 fn footholds_that_cannot_be_are_refused_where_they_are_written() {
     let mistakes = |fields: &str, sets: &[&str]| {
         let attackers = format!("attackers=[(name: \"mallory\", {fields})]");
-        let sets = sets.iter().map(|set| (*set).to_owned());
-        let sets: Vec<String> = sets.chain([attackers]).collect();
+        let sets = [overrides(sets), vec![attackers]].concat();
         let report = load_text("test.ron", VILLAGE, &sets).expect_err("a mistake");
         report.to_string()
     };

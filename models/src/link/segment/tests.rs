@@ -3,6 +3,7 @@
 use super::super::csma::{Capture, Cell, Traffic};
 use super::super::g3plc::{Band, ToneMode};
 use super::super::ieee802154::bit_error_rate;
+use super::super::jamming::Jammer;
 use super::super::topology::{Edge, Place, Propagation, StreetGrid};
 use super::*;
 use crate::dist::exponential;
@@ -64,6 +65,24 @@ fn run(segment: &mut Segment, end: Time) -> Vec<Outcome> {
             _ => return outcomes,
         }
     }
+}
+
+/// Like `run`, with compromised stations that decide by `fate`.
+fn run_with(
+    segment: &mut Segment,
+    end: Time,
+    mut fate: impl FnMut(&Custody) -> Fate,
+) -> (Vec<Outcome>, Vec<Held>) {
+    let (mut outcomes, mut held) = (Vec::new(), Vec::new());
+    while let Some(time) = segment.poll_timeout().filter(|time| *time < end) {
+        segment.handle_timeout(time);
+        while let Some(custody) = segment.poll_custody() {
+            held.extend(segment.resume(time, custody, fate(&custody)));
+            segment.handle_timeout(time);
+        }
+        outcomes.extend(core::iter::from_fn(|| segment.poll_outcome()));
+    }
+    (outcomes, held)
 }
 
 /// One frame of 107 octets with its acknowledgement and interframe space.
@@ -433,4 +452,146 @@ fn messages_fare_like_frames_in_one_collision_domain() {
             "{interval_ms} ms: frames {frames:?}, messages {messages:?}"
         );
     }
+}
+
+/// A town in which everybody sends at once.
+fn busy_town() -> Segment {
+    let places = StreetGrid {
+        meters: 40,
+        lot_m: 40.0,
+        block_m: 160.0,
+        scatter_m: 0.0,
+    }
+    .places(&mut Stream::new(1, 1, Purpose::Topology));
+    let shadows = &mut Stream::new(1, 2, Purpose::Topology);
+    let topology = Propagation::SUBURB_2_4_GHZ.connect(places, shadows);
+    let mut segment = segment(&topology);
+    for _ in 0..2 {
+        for station in 1..=40 {
+            segment.send(Time::ZERO, packet(station, 0, station));
+            segment.send(Time::ZERO, packet(0, station, 100 + station));
+        }
+    }
+    segment
+}
+
+#[test]
+fn a_station_that_forwards_everything_leaves_no_trace() {
+    let mut honest = busy_town();
+    let expected = run(&mut honest, Time::FAR_FUTURE);
+    let mut watched = busy_town();
+    for station in 1..=40 {
+        watched.compromise(StationId(station));
+        watched.listen(StationId(station));
+    }
+    let mut decisions = 0;
+    let (outcomes, _) = run_with(&mut watched, Time::FAR_FUTURE, |_| {
+        decisions += 1;
+        Fate::Forward
+    });
+    assert!(decisions > 20, "{decisions}");
+    assert_eq!(outcomes.len(), expected.len());
+    let key = |outcome: &Outcome| (outcome.at, outcome.packet.token, outcome.hops);
+    let sorted = |mut outcomes: Vec<Outcome>| {
+        outcomes.sort_by_key(key);
+        outcomes
+    };
+    assert_eq!(sorted(outcomes), sorted(expected));
+    assert_eq!(watched.counts(), honest.counts());
+}
+
+#[test]
+fn a_station_drops_or_holds_what_it_forwards_and_nothing_else() {
+    let mut segment = segment(&line(4, 1.0));
+    segment.compromise(StationId(2));
+    let packets = [
+        packet(3, 0, 1),
+        packet(2, 0, 2),
+        packet(0, 2, 3),
+        packet(0, 3, 4),
+    ];
+    for packet in packets {
+        segment.send(Time::ZERO, packet);
+    }
+    let mut asked = Vec::new();
+    let (outcomes, held) = run_with(&mut segment, Time::FAR_FUTURE, |custody| {
+        assert_eq!(custody.at, StationId(2));
+        asked.push(custody.packet.token);
+        if custody.packet.token == 1 {
+            Fate::Drop
+        } else {
+            Fate::Hold
+        }
+    });
+    asked.sort_unstable();
+    assert_eq!(asked, [1, 4], "not its own, nor what is for it");
+    let result = |token: u32| {
+        let outcome = outcomes
+            .iter()
+            .find(|outcome| outcome.packet.token == token);
+        outcome.map(|outcome| outcome.result)
+    };
+    assert_eq!(
+        result(1),
+        Some(Err(Cause::Channel)),
+        "as if it had been lost"
+    );
+    assert_eq!((result(2), result(3)), (Some(Ok(())), Some(Ok(()))));
+    assert_eq!(result(4), None, "still held");
+
+    let later = Time::from_secs(60);
+    assert_eq!(Held::of(held[0].payload()), held[0]);
+    segment.release(later, held[0]);
+    let outcomes = run(&mut segment, Time::FAR_FUTURE);
+    assert_eq!(outcomes.len(), 1);
+    let hop = Duration::from_micros(HOP_US);
+    assert_eq!((outcomes[0].at, outcomes[0].result), (later + hop, Ok(())));
+}
+
+#[test]
+fn a_station_hears_its_neighbours_and_no_others() {
+    let mut segment = segment(&line(5, 1.0));
+    segment.listen(StationId(2));
+    for station in 1..=4 {
+        segment.send(Time::ZERO, packet(station, 0, station));
+    }
+    run(&mut segment, Time::FAR_FUTURE);
+    let mut heard: Vec<u32> = core::iter::from_fn(|| segment.poll_heard())
+        .map(|heard| heard.packet.token)
+        .collect();
+    heard.sort_unstable();
+    // Datagram 1 is sent by 1; 2 by 2 and 1; 3 by 3, 2 and 1; 4 by 4, which it does not hear.
+    assert_eq!(heard, [1, 2, 2, 3, 3, 3, 4, 4, 4]);
+}
+
+#[test]
+fn a_jammer_blocks_those_in_reach_and_its_end_frees_them() {
+    let jammer = Jammer {
+        attacker: 7,
+        start: Time::from_secs(10),
+        stop: Time::from_secs(20),
+        burst: Duration::from_secs(1),
+        period: Duration::from_secs(1),
+    };
+    let sent_at = |seconds, from, to| {
+        let mut segment = segment(&line(6, 1.0));
+        segment.jam(StationId(1), jammer);
+        segment.send(Time::from_secs(seconds), packet(from, to, 1));
+        let outcome = run(&mut segment, Time::FAR_FUTURE)[0];
+        (outcome.result, outcome.effort.jammed_by)
+    };
+    assert_eq!(sent_at(9, 1, 0), (Ok(()), None));
+    let busy = (Err(Cause::ChannelAccess), Some(7));
+    assert_eq!(
+        sent_at(10, 1, 0),
+        busy,
+        "it hears the jammer and waits in vain"
+    );
+    assert_eq!(
+        sent_at(15, 3, 0),
+        (Err(Cause::Channel), Some(7)),
+        "2 hears it, 3 does not"
+    );
+    assert_eq!(sent_at(15, 5, 4), (Ok(()), None), "out of reach");
+    assert_eq!(sent_at(20, 1, 0), (Ok(()), None));
 }
