@@ -14,6 +14,7 @@ use models::dist::exponential;
 use models::headend::{Admission, Station};
 use models::link::contention::Table;
 use models::link::draws::Draws;
+use models::link::jamming::Noise;
 use models::link::phy::Phy;
 use models::link::{Hop, ieee802154, sun_fsk};
 use models::rng::{Purpose, Stream};
@@ -64,7 +65,7 @@ fn simulated(phy: Phy, p: f64, hops: i32, sessions: u32) -> (f64, f64) {
     let mut draws = Draws::numbered(22, hops as u64);
     let mut crosses = |octets: usize| {
         (0..hops).all(|_| {
-            hop.serve(octets, 1.0 - p, &quiet, &mut draws)
+            hop.serve(octets, 1.0 - p, &quiet, &Noise::default(), &mut draws)
                 .loss
                 .is_none()
         })

@@ -299,7 +299,10 @@ fn attackers_exist_and_can_do_what_they_do() {
     refused("cohorts[0].psk=Digits(0)", Fault::OutOfRange, "digits");
     let replay = attacker(r#"attack: Replay(delay: "1min"), position: Tap"#);
     let mesh = r#"media={"lan": Mesh(backhaul: "wan"), "wan": Wan()}"#;
-    let report = with(&[mesh, &replay]).expect_err("a replay on a mesh");
-    assert!(report.to_string().contains("share a medium"), "{report}");
+    assert!(with(&[mesh, &replay]).is_ok(), "at the concentrator");
+    let relays = attacker(r#"attack: Replay(delay: "1min"), position: Tap, foothold: Relays()"#);
+    assert!(with(&[mesh, &relays]).is_ok(), "in the mesh");
+    let report = with(&[&relays]).expect_err("no mesh, no relays");
+    assert!(report.to_string().contains("shares a medium"), "{report}");
     assert!(with(&[&attacker("attack: Flood, position: Remote")]).is_ok());
 }
