@@ -29,6 +29,25 @@ const SCENARIO: &str = r#"Scenario(
     ],
 )"#;
 
+/// Arms and factors, for figures of responses and differences.
+const STUDY: &str = r#"Scenario(
+    name: "study",
+    description: "A sweep for a browser",
+    duration: "1h",
+    cohorts: [(name: "homes", count: 20, medium: "wan", power_on: Uniform("0s", "60s"))],
+    media: {"wan": Wan(latency: Uniform("20ms", "80ms"), up: "1Mb/s", down: "1Mb/s")},
+    expect: [Equals("meters.joined_ratio", "100%"), AtMost("auth.retransmissions", 5)],
+    sweep: (
+        factors: {"media.wan.loss": ["0%", "5%", "20%"], "pana.stateless": [false, true]},
+        arms: [(name: "plain"), (name: "identity", set: {"pana.identity_request": true})],
+        replications: 3,
+        expect: [(at: {"media.wan.loss": "20%"}, expect: [
+            AtLeast("auth.retransmissions", 5),
+            AtMost("meters.time_to_join_s.p95", 60),
+        ])],
+    ),
+)"#;
+
 /// Appended to a copy of the page: measures it and leaves the result in an attribute.
 const PROBE: &str = r#"<script>
 (function () {
@@ -137,28 +156,29 @@ fn value<'a>(probe: &'a str, name: &str) -> &'a str {
         .expect("the probe measures it")
 }
 
-#[test]
-fn a_browser_shows_every_figure_in_light_and_dark() {
-    let Some(browser) = chromium() else {
-        let ci = std::env::var("CI").is_ok_and(|ci| ci == "true");
-        assert!(!ci, "this test needs Chromium");
-        eprintln!("SKIPPED: no Chromium here, the report was not looked at");
-        return;
-    };
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("report_browser");
-    let _ = fs::remove_dir_all(&folder);
-    fs::create_dir_all(&folder).expect("a folder");
-    let page = report(&folder);
+/// Sweeps the study and renders its report.
+fn study(folder: &Path) -> PathBuf {
+    let path = |name: &str| folder.join(name).to_str().expect("UTF-8").to_owned();
+    fs::write(path("study.ron"), STUDY).expect("a file");
+    let out = path("sweep");
+    meterstorm(&["sweep", &path("study.ron"), "--out", &out, "--quiet"]);
+    let page = path("study.html");
+    assert_eq!(meterstorm(&["report", &out, "--out", &page]), Some(0));
+    folder.join("study.html")
+}
+
+/// Opens a page in light, dark and narrow and checks that all its `figures` are there.
+fn look_at(browser: &str, page: &Path, figures: &str) {
     let mut grounds = Vec::new();
     for (scheme, width) in [
         (Scheme::Light, 1_280),
         (Scheme::Dark, 1_280),
         (Scheme::Light, 500),
     ] {
-        let (probe, complaints) = open(browser, &page, scheme, width);
+        let (probe, complaints) = open(browser, page, scheme, width);
         assert_eq!(complaints, "", "scripts and styles run without complaint");
-        assert_eq!(value(&probe, "figures"), "16", "{probe}");
-        assert_eq!(value(&probe, "drawn"), "16", "{probe}");
+        assert_eq!(value(&probe, "figures"), figures, "{probe}");
+        assert_eq!(value(&probe, "drawn"), figures, "{probe}");
         assert_eq!(
             value(&probe, "outside"),
             "",
@@ -178,4 +198,20 @@ fn a_browser_shows_every_figure_in_light_and_dark() {
     }
     assert_ne!(grounds[0], grounds[1], "dark is another page");
     assert_eq!(grounds[0], grounds[2]);
+}
+
+#[test]
+fn a_browser_shows_every_figure_in_light_and_dark() {
+    let Some(browser) = chromium() else {
+        let ci = std::env::var("CI").is_ok_and(|ci| ci == "true");
+        assert!(!ci, "this test needs Chromium");
+        eprintln!("SKIPPED: no Chromium here, the report was not looked at");
+        return;
+    };
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("report_browser");
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).expect("a folder");
+    look_at(browser, &report(&folder), "16");
+    // Retransmissions and time to join, each as it is and as a difference.
+    look_at(browser, &study(&folder), "4");
 }

@@ -229,6 +229,17 @@ fn equal_arms_do_not_differ_at_all_and_others_do() {
         text.contains("media.wan.loss=5%: 3 pairs of runs, 0 with identical"),
         "{text}"
     );
+    let output = Command::new(env!("CARGO_BIN_EXE_meterstorm"))
+        .args(["report".into(), out.clone()])
+        .output();
+    assert_eq!(
+        stdout(&output.expect("the program starts")).lines().count(),
+        1
+    );
+    let page = fs::read_to_string(out.join("report.html")).expect("a page");
+    for text in ["3 arms", "2 points", "Difference: ", "<td>5%</td>"] {
+        assert!(page.contains(text), "{text}");
+    }
     let whole = compare(&out, &arm("plain")).expect_err("three arms");
     assert!(whole.to_string().contains("several arms"), "{whole}");
 }

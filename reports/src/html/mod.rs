@@ -31,7 +31,9 @@ mod traffic;
 
 use std::path::Path;
 
-pub use comparison::{Arm, Comparison, render_comparison};
+pub use comparison::{
+    Arm, Comparison, Expected, Factor, Judged, Metrics, Point, render_comparison,
+};
 
 use crate::Error;
 use crate::markup::Markup;

@@ -9,12 +9,14 @@ const SEXAGESIMAL: [f64; 6] = [1.0, 2.0, 5.0, 10.0, 15.0, 30.0];
 const HOURS: [f64; 6] = [1.0, 2.0, 3.0, 4.0, 6.0, 12.0];
 
 /// How values are spread along an axis.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 enum Scale {
     /// Equal steps.
     Linear,
     /// Equal ratios.
     Logarithmic,
+    /// Names at 0, 1, 2, …
+    Names(Vec<String>),
 }
 
 /// An axis: its title, range and scale.
@@ -151,6 +153,36 @@ impl Axis {
         }
     }
 
+    /// An axis of magnitudes: logarithmic if they are positive and span decades, else from zero.
+    pub(crate) fn magnitudes(title: &str, column: &str, values: impl Iterator<Item = f64>) -> Self {
+        let (low, high) = range(values);
+        if low <= 0.0 || high < 30.0 * low {
+            return Self::linear(title, column, [low, high].into_iter());
+        }
+        Self {
+            title: format!("{title}, logarithmic"),
+            column: column.to_string(),
+            low: round_down(low),
+            high: -round_down(-high),
+            scale: Scale::Logarithmic,
+            step: 1.0,
+            unit: 1.0,
+        }
+    }
+
+    /// An axis of names at 0, 1, 2, …, with half a step of room at either end.
+    pub(crate) fn names(title: &str, column: &str, names: &[String]) -> Self {
+        Self {
+            title: title.to_string(),
+            column: column.to_string(),
+            low: -0.5,
+            high: names.len().max(1) as f64 - 0.5,
+            scale: Scale::Names(names.to_vec()),
+            step: 1.0,
+            unit: 1.0,
+        }
+    }
+
     /// Smallest value.
     pub(crate) fn low(&self) -> f64 {
         self.low
@@ -163,8 +195,8 @@ impl Axis {
 
     /// Where a value lies, 0 to 1; values beyond the ends lie at the ends.
     pub(crate) fn position(&self, value: f64) -> f64 {
-        let position = match self.scale {
-            Scale::Linear => (value - self.low) / (self.high - self.low),
+        let position = match &self.scale {
+            Scale::Linear | Scale::Names(_) => (value - self.low) / (self.high - self.low),
             Scale::Logarithmic => {
                 (value.max(self.low) / self.low).log10() / (self.high / self.low).log10()
             }
@@ -174,17 +206,21 @@ impl Axis {
 
     /// The inverse of [`position`](Self::position).
     pub(crate) fn value(&self, position: f64) -> f64 {
-        match self.scale {
-            Scale::Linear => self.low + position * (self.high - self.low),
+        match &self.scale {
+            Scale::Linear | Scale::Names(_) => self.low + position * (self.high - self.low),
             Scale::Logarithmic => self.low * (self.high / self.low).powf(position),
         }
     }
 
     /// Ticks with their labels.
     pub(crate) fn ticks(&self) -> Vec<(f64, String)> {
-        match self.scale {
+        match &self.scale {
             Scale::Linear => self.linear_ticks(),
             Scale::Logarithmic => self.logarithmic_ticks(),
+            Scale::Names(names) => {
+                let ticks = names.iter().enumerate();
+                ticks.map(|(at, name)| (at as f64, name.clone())).collect()
+            }
         }
     }
 
@@ -334,6 +370,20 @@ mod tests {
         assert_eq!(axis.position(0.0), 0.0);
         let narrow = Axis::durations("Latency", "latency_s", [5.0, 20.4].into_iter());
         assert_eq!(labels(&narrow), ["0", "5", "10", "15", "20", "25"]);
+    }
+
+    #[test]
+    fn magnitudes_are_logarithmic_over_decades_and_names_have_room() {
+        let axis = Axis::magnitudes("Exposure (s)", "exposure", [2_015.0, 280_193.0].into_iter());
+        assert_eq!((axis.low(), axis.high()), (2_000.0, 500_000.0));
+        assert_eq!(axis.title, "Exposure (s), logarithmic");
+        let axis = Axis::magnitudes("Share", "share", [0.0, 0.9].into_iter());
+        assert_eq!((axis.low(), axis.high()), (0.0, 1.0));
+        let names = ["1h".to_string(), "1d".to_string()];
+        let axis = Axis::names("Period", "period", &names);
+        assert_eq!(labels(&axis), names);
+        assert_eq!(axis.position(0.0), 0.25);
+        assert_eq!(axis.position(1.0), 0.75);
     }
 
     #[test]

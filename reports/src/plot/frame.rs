@@ -133,7 +133,13 @@ impl Frame {
         for (value, label) in x.ticks() {
             let at = self.x(x, value);
             self.line("axis", (at, self.bottom), (at, self.bottom + 4.0));
-            self.text("tick middle", (at, self.bottom + 17.0), &label);
+            // A long label at the end of the axis would leave the canvas.
+            let edge = self.right + 14.0;
+            let half = 3.4 * label.chars().count() as f64;
+            match at + half > edge {
+                true => self.text("tick end", (edge, self.bottom + 17.0), &label),
+                false => self.text("tick middle", (at, self.bottom + 17.0), &label),
+            }
         }
         let centre = self.left.midpoint(self.right);
         self.text("axis-title middle", (centre, self.bottom + 37.0), &x.title);

@@ -1,7 +1,7 @@
 //! Figures as inline SVG, drawn without any other program.
 //!
-//! A plot type ([`Lines`], [`Stack`], [`Bars`], [`Spans`], [`Grid`], [`Intervals`]) knows how to draw
-//! itself and which [`Table`] of numbers stands behind it; a [`Figure`] joins both under one title.
+//! A plot type ([`Lines`], [`Stack`], [`Bars`], [`Spans`], [`Grid`], [`Intervals`], [`Responses`])
+//! knows how to draw itself and which [`Table`] of numbers stands behind it; a [`Figure`] joins both under one title.
 //!
 //! * Coordinates are pixels of a fixed canvas that the page scales, rounded to hundredths.
 //! * Colours are classes (`c0` to `c7`), which the page resolves for light, dark and print. Nothing
@@ -16,6 +16,7 @@ mod frame;
 mod grid;
 mod intervals;
 mod lines;
+mod responses;
 mod spans;
 mod stack;
 
@@ -25,6 +26,7 @@ pub(crate) use frame::{Event, Size};
 pub(crate) use grid::{Cell, Class, Grid};
 pub(crate) use intervals::{Estimate, Intervals};
 pub(crate) use lines::{Lines, Series, ecdf};
+pub(crate) use responses::{Level, Response, Responses};
 pub(crate) use spans::{Span, Spans};
 pub(crate) use stack::{Band, Stack};
 

@@ -6,14 +6,17 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use reports::export::{Table, latex, write_results_csv};
+use reports::html::{render, render_comparison};
 use reports::{Results, Summary, TABLES};
 
 use super::{Exit, Failure};
+use crate::experiment::report::comparison;
+use crate::experiment::store::{StoreError, is_sweep};
 
-/// Renders a results folder as one HTML page that needs nothing else
+/// Renders the results of a run or of a sweep as one HTML page that needs nothing else
 #[derive(Args, Clone, Debug)]
 pub(super) struct ReportArgs {
-    /// Results folder
+    /// Results folder, or folder of a sweep
     #[arg(value_name = "DIR")]
     folder: PathBuf,
     /// Page to write [default: DIR/report.html]
@@ -35,7 +38,10 @@ impl ReportArgs {
             let summary = Summary::of(&Results::open(&self.folder)).map_err(failure)?;
             out.write_all(latex(&Table::of_summary(&summary)).as_bytes())?;
         } else {
-            let page = reports::html::render(&self.folder).map_err(failure)?;
+            let page = match is_sweep(&self.folder) {
+                true => render_comparison(&comparison(&self.folder).map_err(unreadable)?),
+                false => render(&self.folder).map_err(failure)?,
+            };
             let path = self.out.clone();
             let path = path.unwrap_or_else(|| self.folder.join("report.html"));
             fs::write(&path, page).map_err(|e| named(&path, &e))?;
@@ -66,6 +72,11 @@ fn failure(error: reports::Error) -> Failure {
         }
         other => Failure::Output(io::Error::other(other)),
     }
+}
+
+/// The same for the folder of a sweep.
+fn unreadable(error: StoreError) -> Failure {
+    Failure::Usage(error.to_string())
 }
 
 fn named(path: &Path, error: &io::Error) -> io::Error {

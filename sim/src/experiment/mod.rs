@@ -16,6 +16,7 @@
 
 pub mod compare;
 pub mod plan;
+pub mod report;
 pub mod store;
 pub mod sweep;
 

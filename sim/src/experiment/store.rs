@@ -15,7 +15,7 @@ use crate::scenario::schema::Sweep;
 use crate::scenario::{Loaded, Scenario};
 
 /// What marks the folder of a sweep.
-const SWEEP: &str = "sweep.json";
+pub(super) const SWEEP: &str = "sweep.json";
 /// The index of the runs.
 const INDEX: &str = "runs.parquet";
 /// Where the runs lie.
@@ -248,21 +248,17 @@ fn columns(sweep: &Sweep, rows: &[(Cell, Finished)]) -> Vec<(String, Values)> {
 }
 
 /// Where a run lies below the folder of the sweep.
-fn place(sweep: &Sweep, cell: Cell) -> String {
+pub(super) fn place(sweep: &Sweep, cell: Cell) -> String {
     let mut place = format!("{RUNS}/arm={}", encoded(sweep.arm_names()[cell.arm]));
-    let mut rest = cell.point;
-    let mut levels = Vec::new();
-    for (path, all) in sweep.factors.0.iter().rev() {
-        let index = (rest % all.len() as u64) as usize;
-        rest /= all.len() as u64;
-        let label = encoded(&all[index].label());
+    let indices = sweep.level_indices(cell.point);
+    for ((path, levels), index) in sweep.factors.0.iter().zip(indices) {
+        let label = encoded(&levels[index].label());
         let label = match label.len() {
             1..=LEVEL_MAX => label,
             _ => format!("level-{index}"),
         };
-        levels.push(format!("/{}={label}", encoded(&path.text)));
+        place.push_str(&format!("/{}={label}", encoded(&path.text)));
     }
-    place.extend(levels.into_iter().rev());
     place.push_str(&format!("/replication={}", cell.replication));
     place
 }
@@ -360,7 +356,7 @@ fn describe(folder: &Path, scenario: &Scenario, complete: bool) -> Result<(), St
     fs::write(&path, text).map_err(io_error(&path))
 }
 
-fn read_json(path: &Path) -> Result<Value, StoreError> {
+pub(super) fn read_json(path: &Path) -> Result<Value, StoreError> {
     let text = fs::read_to_string(path).map_err(io_error(path))?;
     serde_json::from_str(&text).map_err(|error| StoreError::Unreadable {
         path: path.to_owned(),

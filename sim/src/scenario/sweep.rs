@@ -208,23 +208,28 @@ impl Sweep {
         self.variants().saturating_mul(u64::from(self.replications))
     }
 
-    /// The levels of a point. The last factor varies fastest.
-    pub fn levels(&self, point: u64) -> Vec<Change<'_>> {
+    /// Index of the level of each factor at a point. The last factor varies fastest.
+    pub fn level_indices(&self, point: u64) -> Vec<usize> {
         let mut rest = point;
-        let mut levels: Vec<_> = self
-            .factors
-            .0
-            .iter()
-            .rev()
-            .map(|(path, levels)| {
+        let factors = self.factors.0.iter().rev();
+        let mut indices: Vec<usize> = factors
+            .map(|(_, levels)| {
                 let count = levels.len() as u64;
-                let level = &levels[(rest % count) as usize];
+                let index = rest % count;
                 rest /= count;
-                (path, level)
+                index as usize
             })
             .collect();
-        levels.reverse();
-        levels
+        indices.reverse();
+        indices
+    }
+
+    /// The levels of a point.
+    pub fn levels(&self, point: u64) -> Vec<Change<'_>> {
+        let factors = self.factors.0.iter().zip(self.level_indices(point));
+        factors
+            .map(|((path, levels), index)| (path, &levels[index]))
+            .collect()
     }
 
     /// Everything that an arm changes at a point.
