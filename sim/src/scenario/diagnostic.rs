@@ -154,6 +154,12 @@ pub struct Located<'a> {
     pub hint: Option<&'a str>,
 }
 
+/// Mistakes that are shown; whoever has more begins with these.
+pub const SHOWN_MAX: usize = 100;
+
+/// Octets of a very long line that are shown before and behind a mistake.
+const EXCERPT: usize = 120;
+
 /// All mistakes of a scenario with the texts in which they lie.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
@@ -228,8 +234,11 @@ impl Report {
     }
 
     /// The mistakes with their places resolved.
+    ///
+    /// Of very many only the first [`SHOWN_MAX`].
     pub fn located(&self) -> impl Iterator<Item = Located<'_>> {
-        self.diagnostics.iter().map(|diagnostic| Located {
+        let shown = self.diagnostics.iter().take(SHOWN_MAX);
+        shown.map(|diagnostic| Located {
             severity: diagnostic.severity,
             fault: diagnostic.fault,
             location: diagnostic.span.map(|span| self.locate(span)),
@@ -260,6 +269,7 @@ impl Report {
         let location = self.locate(span);
         let number = line.to_string();
         let gutter = " ".repeat(number.len());
+        let (line_start, line_end) = source.around(span.start as usize, line_start, line_end);
         let text = &source.text[line_start..line_end];
         writeln!(
             f,
@@ -286,7 +296,7 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for diagnostic in &self.diagnostics {
+        for diagnostic in self.diagnostics.iter().take(SHOWN_MAX) {
             let severity = match diagnostic.severity {
                 Severity::Error => "error",
                 Severity::Warning => "warning",
@@ -303,13 +313,29 @@ impl fmt::Display for Report {
             }
             writeln!(f)?;
         }
-        Ok(())
+        match self.diagnostics.len().saturating_sub(SHOWN_MAX) {
+            0 => Ok(()),
+            more => writeln!(f, "and {more} more like these\n"),
+        }
     }
 }
 
 impl std::error::Error for Report {}
 
 impl Source {
+    /// The part of a line around `offset` that is shown, all of it unless it is very long.
+    fn around(&self, offset: usize, start: usize, end: usize) -> (usize, usize) {
+        let near = |at: usize| {
+            let boundary = |at: &usize| self.text.is_char_boundary(*at);
+            (at..=self.text.len()).find(boundary).unwrap_or(end)
+        };
+        if end - start <= 2 * EXCERPT {
+            return (start, end);
+        }
+        let from = near(offset.saturating_sub(EXCERPT).max(start));
+        (from, near((offset + EXCERPT).min(end)))
+    }
+
     /// Number, start and end of the line in which `offset` lies.
     fn line_at(&self, offset: usize) -> (usize, usize, usize) {
         let before = &self.text[..offset];
@@ -352,6 +378,39 @@ mod tests {
             "\n",
         ];
         assert_eq!(shown, wanted.join("\n"));
+    }
+
+    #[test]
+    fn a_very_long_line_is_shown_around_the_mistake() {
+        let text = format!("({}?{})", "ä".repeat(5_000), "ö".repeat(5_000));
+        let shown = report(&text, 10_001, 10_002);
+        assert!(shown.contains(" --> a.ron:1:5002\n"), "{shown}");
+        assert!(shown.len() < 1_000, "{} octets", shown.len());
+        let lines: Vec<&str> = shown.lines().collect();
+        let caret = lines[4].chars().position(|c| c == '^');
+        assert_eq!(lines[3].chars().position(|c| c == '?'), caret);
+    }
+
+    #[test]
+    fn of_very_many_mistakes_the_first_are_shown() {
+        let mut report = Report::default();
+        let source = report.add_source(Source {
+            name: "a.ron".into(),
+            text: "x".into(),
+            first_line: 1,
+        });
+        let span = Span {
+            source,
+            start: 0,
+            end: 1,
+        };
+        for _ in 0..SHOWN_MAX + 7 {
+            report.push(Diagnostic::error(Fault::Syntax, span, "wrong"));
+        }
+        let shown = report.to_string();
+        assert_eq!(shown.matches("error: wrong").count(), SHOWN_MAX);
+        assert!(shown.ends_with("and 7 more like these\n\n"));
+        assert_eq!(report.located().count(), SHOWN_MAX);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! From files and overrides to a scenario.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::Scenario;
@@ -103,6 +104,17 @@ impl Loader {
             text: text.clone(),
             first_line: 1,
         });
+        if text.trim().is_empty() {
+            let span = Span {
+                source,
+                start: 0,
+                end: 0,
+            };
+            let diagnostic = Diagnostic::error(Fault::Syntax, span, "there is no scenario in it");
+            let hint = "`meterstorm new FILE` writes one to start from";
+            self.report.push(diagnostic.with_hint(hint));
+            return None;
+        }
         let mut node = parse(&text, source, 0, &mut self.report);
         let Some(base) = take_base(&mut node) else {
             return Some(node);
@@ -178,12 +190,18 @@ pub(super) fn decode(root: &Node, report: &mut Report) -> Option<Scenario> {
 }
 
 fn read(path: &Path) -> Result<String, String> {
-    let size = fs::metadata(path).map_err(|error| error.to_string())?.len();
-    if size > FILE_BYTES_MAX {
+    let file = File::open(path).map_err(|error| error.to_string())?;
+    let mut octets = Vec::new();
+    // A device tells no size and may never end.
+    let length = file.take(FILE_BYTES_MAX + 1).read_to_end(&mut octets);
+    if length.map_err(|error| error.to_string())? as u64 > FILE_BYTES_MAX {
         return Err(format!("it is larger than {FILE_BYTES_MAX} octets"));
     }
-    let octets = fs::read(path).map_err(|error| error.to_string())?;
-    String::from_utf8(octets).map_err(|_| "it is not UTF-8 text".to_owned())
+    String::from_utf8(octets).map_err(|error| {
+        let readable = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = readable.iter().filter(|octet| **octet == b'\n').count() + 1;
+        format!("line {line} is not UTF-8 text")
+    })
 }
 
 /// Removes the field `base` from the top of a scenario.

@@ -2,11 +2,15 @@
 
 use models::fleet::ATTACKERS_MAX;
 
+use firmware::Duration;
+
 use super::super::attackers::{Attack, Attacker, Foothold, Leak, Psk, Tampering};
 use super::super::schema::{Cohort, Medium, Scenario};
 use super::super::units::{Quantity, Ratio};
 use super::Judge;
 
+/// Most guesses of a dictionary, about an hour on a core.
+const GUESSES_MAX: u64 = 10_000_000_000;
 /// Members of an attacker: what its part of the address plan holds.
 const MEMBERS_MAX: u32 = 1 << 14;
 /// Stations of one medium in which an attacker is.
@@ -84,9 +88,9 @@ fn check_capability(attacker: &Attacker, path: &str, judge: &mut Judge<'_>) {
         &format!("an attacker has 1 to {MEMBERS_MAX} members"),
     );
     judge.range(
-        attacker.every.is_zero(),
+        attacker.every < Duration::from_micros(1),
         &format!("{path}.every"),
-        "the time between two actions must be above zero",
+        "the time between two actions must be at least 1us",
     );
     let plan = attacker.model(attacker.start, |_| 0);
     let (position, knowledge) = plan.attack.needs();
@@ -199,9 +203,9 @@ fn check_attack(attack: &Attack, path: &str, judge: &mut Judge<'_>) {
         } => {
             digits(*count, &format!("{path}.digits"), judge);
             judge.range(
-                *guesses == 0,
+                !(1..=GUESSES_MAX).contains(guesses),
                 &format!("{path}.guesses"),
-                "an attack without a guess finds nothing",
+                &format!("1 to {GUESSES_MAX} guesses are made, each of them really"),
             );
         }
         Attack::Jam { burst, period } => {

@@ -18,11 +18,7 @@ pub(super) fn check(scenario: &Scenario, judge: &mut Judge<'_>) {
         "version",
         "this program reads version 1 of the scenario language",
     );
-    judge.range(
-        !is_file_name(&scenario.name),
-        "name",
-        "a name consists of letters, digits, `-`, `_` and `.` and starts with a letter or digit",
-    );
+    judge.range(!is_file_name(&scenario.name), "name", NAME_RULE);
     judge.range(
         scenario.duration.is_zero(),
         "duration",
@@ -49,9 +45,15 @@ pub(super) fn check(scenario: &Scenario, judge: &mut Judge<'_>) {
     }
 }
 
+/// What [`is_file_name`] demands.
+pub(super) const NAME_RULE: &str = "a name consists of up to 100 letters, digits, `-`, `_` and `.` \
+                                    and starts with a letter or digit";
+
 pub(super) fn is_file_name(name: &str) -> bool {
     let permitted = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    name.starts_with(|c: char| c.is_ascii_alphanumeric()) && name.chars().all(permitted)
+    name.len() <= 100
+        && name.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && name.chars().all(permitted)
 }
 
 fn check_step(scenario: &Scenario, step: &Step, path: &str, judge: &mut Judge<'_>) {

@@ -187,6 +187,11 @@ fn check_headend(scenario: &Scenario, judge: &mut Judge<'_>) {
         "headend.instances",
         "a head-end has at most 1000 instances",
     );
+    judge.range(
+        headend.cores > 10_000,
+        "headend.cores",
+        "an instance has at most 10000 cores",
+    );
 }
 
 fn check_traffic(scenario: &Scenario, judge: &mut Judge<'_>) {

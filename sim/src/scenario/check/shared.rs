@@ -141,9 +141,9 @@ fn check_topology(
             spread_m,
         } => {
             judge.range(
-                clusters == 0,
+                !(1..=10_000).contains(&clusters),
                 &at("clusters"),
-                "there must be at least one group of meters",
+                "there are 1 to 10000 groups of meters",
             );
             vec![(at("half_side_m"), half_side_m), (at("spread_m"), spread_m)]
         }

@@ -3,7 +3,7 @@
 use super::super::diagnostic::{Diagnostic, Fault};
 use super::super::schema::{Case, Scenario, Sweep};
 use super::Judge;
-use super::plan::{check_expectation, is_file_name};
+use super::plan::{NAME_RULE, check_expectation, is_file_name};
 
 /// Most runs of a sweep.
 const RUNS_MAX: u64 = 100_000;
@@ -28,8 +28,19 @@ pub(super) fn check(scenario: &Scenario, judge: &mut Judge<'_>) {
         judge.range(
             !is_file_name(&arm.name),
             &format!("sweep.arms[{index}].name"),
-            "a name consists of letters, digits, `-`, `_` and `.` and starts with a letter or digit",
+            NAME_RULE,
         );
+        let twin = sweep.arms[..index]
+            .iter()
+            .find(|known| known.set == arm.set);
+        if let Some(twin) = twin {
+            let message = format!(
+                "the arms {:?} and {:?} change the same",
+                twin.name, arm.name
+            );
+            let hint = "they will not differ; give one of them changes in `set`";
+            judge.warn(true, &format!("sweep.arms[{index}].name"), &message, hint);
+        }
         for (path, _) in &arm.set.0 {
             let here = format!("sweep.arms[{index}].set.{}", path.text);
             check_path(&path.text, &here, judge);

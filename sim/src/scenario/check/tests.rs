@@ -261,7 +261,7 @@ fn attackers_exist_and_can_do_what_they_do() {
         (
             r#"attack: Flood, position: Remote, every: "0s""#,
             Fault::OutOfRange,
-            "above zero",
+            "at least 1us",
         ),
         (
             r#"attack: Flood, position: Remote, fraction: "0%""#,
@@ -286,7 +286,7 @@ fn attackers_exist_and_can_do_what_they_do() {
         (
             "attack: Dictionary(digits: 8, guesses: 0), position: Tap",
             Fault::OutOfRange,
-            "finds nothing",
+            "guesses are made",
         ),
         (
             r#"attack: Eavesdrop(leak: SessionKey(from: "1h", until: "1h")), position: Tap, knowledge: SessionKeys"#,
