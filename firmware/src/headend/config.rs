@@ -3,6 +3,7 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use super::commands::CommandPolicy;
 use crate::c1222::aptitle::Title;
 use crate::c1222::epsem::Mode;
 use crate::eap::AuthenticatorConfig;
@@ -33,6 +34,8 @@ pub struct Config {
     pub registration_period: Duration,
     /// Length of an interval in seconds.
     pub interval_s: u32,
+    /// Orders to switches.
+    pub commands: CommandPolicy,
 }
 
 /// A meter that the head-end knows.

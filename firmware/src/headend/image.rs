@@ -6,7 +6,9 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 
+use super::commands::CommandReport;
 use super::config::{Config, Subscription};
+use super::desk::Desk;
 use super::subscriber::Subscribers;
 use crate::c1222::apdu;
 use crate::c1222::aptitle::ApTitle;
@@ -39,6 +41,8 @@ pub enum Alarm {
     Session(u32),
     /// Of the keys of the meter with this rank.
     Subscriber(u32),
+    /// Of the orders to switches: see [`Headend::next_command`].
+    Commands,
 }
 
 /// An access to a store outside of the instance, which takes time of its own.
@@ -74,6 +78,8 @@ pub enum HeadendEvent {
     KeyEnded(KeySummary),
     /// An interval was delivered.
     Interval(Interval),
+    /// An order to the switch has ended.
+    Command(CommandReport),
 }
 
 /// What an instance knows of the session in a slot beyond the session itself.
@@ -89,9 +95,9 @@ struct Slot {
 
 /// The protocol software of one head-end instance.
 pub struct Headend {
-    config: Arc<Config>,
-    paa: Paa<PskServer>,
-    subscribers: Subscribers,
+    pub(super) config: Arc<Config>,
+    pub(super) paa: Paa<PskServer>,
+    pub(super) subscribers: Subscribers,
     /// PANA Key-Id of each meter's latest authentication; never repeats, over all sessions.
     key_ids: Vec<u32>,
     enforcement: EnforcementPoint,
@@ -102,9 +108,11 @@ pub struct Headend {
     /// A C12.22 response to send.
     response: Vec<u8>,
     response_to: Option<SocketAddr>,
-    touched: Vec<Alarm>,
+    /// Orders to switches, once there are any.
+    pub(super) commands: Option<Box<Desk>>,
+    pub(super) touched: Vec<Alarm>,
     key_writes: u32,
-    events: VecDeque<(u32, HeadendEvent)>,
+    pub(super) events: VecDeque<(u32, HeadendEvent)>,
 }
 
 impl Headend {
@@ -120,6 +128,7 @@ impl Headend {
             talking: VecDeque::new(),
             response: Vec::new(),
             response_to: None,
+            commands: None,
             touched: Vec::new(),
             key_writes: 0,
             events: VecDeque::new(),
@@ -168,6 +177,7 @@ impl Headend {
                 self.subscribers.get_mut(rank).keys.handle_timeout(env.now);
                 self.collect_key_events(rank);
             }
+            Alarm::Commands => {}
         }
     }
 
@@ -180,6 +190,10 @@ impl Headend {
                 earlier(protocol, fallback)
             }
             Alarm::Subscriber(rank) => self.subscribers.get(rank).keys.poll_timeout(),
+            Alarm::Commands => {
+                let desk = self.commands.as_ref()?;
+                desk.commands.poll_timeout(&self.config.commands)
+            }
         }
     }
 
@@ -195,7 +209,7 @@ impl Headend {
                 let session = self.session_at(slot)?;
                 Some(self.paa.session(session)?.pac())
             }
-            Alarm::Subscriber(_) => None,
+            Alarm::Subscriber(_) | Alarm::Commands => None,
         }
     }
 
@@ -225,6 +239,9 @@ impl Headend {
                 len,
                 retransmission: false,
             });
+        }
+        if let Some(request) = self.poll_command(out) {
+            return Some(request);
         }
         let paa = &mut self.paa;
         let pana = |transmit: crate::pana::Transmit, retransmission| Transmit {
@@ -452,8 +469,17 @@ impl Headend {
         let incoming = subscriber
             .node
             .receive(octets, &mut subscriber.keys, utc, env)?;
-        let Kind::Request(reply_to) = incoming.kind else {
-            return Ok(false);
+        let reply_to = match incoming.kind {
+            Kind::Request(reply_to) => reply_to,
+            Kind::Response(invocation) => {
+                if let Some(desk) = &mut self.commands {
+                    let (policy, times) = (&self.config.commands, (utc, env.now));
+                    let (commands, payload) = (&mut desk.commands, &incoming.payload);
+                    commands.respond(policy, rank, invocation, payload, times)?;
+                    self.settle_commands();
+                }
+                return Ok(false);
+            }
         };
         let mut answers = [0; RESPONSE_MAX];
         let mut writer = Writer::new(&mut answers);

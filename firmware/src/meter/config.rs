@@ -3,6 +3,7 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use super::device::DeviceConfig;
 use crate::c1222::aptitle::Title;
 use crate::c1222::epsem::Mode;
 use crate::eap::psk::LongTermKeys;
@@ -64,6 +65,8 @@ pub struct Config {
     pub registration: Option<Duration>,
     /// ApTitle of the head-end.
     pub headend_title: Title,
+    /// Passwords of the tables, and the service switch.
+    pub device: DeviceConfig,
 }
 
 /// What distinguishes one meter from the others.

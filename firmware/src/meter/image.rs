@@ -6,6 +6,7 @@ use alloc::sync::Arc;
 use super::access::{Access, AccessEvent};
 use super::backlog::Interval;
 use super::config::{Config, Provisioning};
+use super::device::{Device, SwitchEvent};
 use super::reporter::{self, Reporter};
 use crate::c1222::aptitle::Title;
 use crate::eap::psk::PskPeer;
@@ -59,6 +60,8 @@ pub enum MeterEvent {
     },
     /// A key was erased.
     KeyEnded(KeySummary),
+    /// An order to the service switch was taken, carried out, taken back or refused.
+    Switch(SwitchEvent),
 }
 
 /// The protocol code of one meter.
@@ -68,6 +71,7 @@ pub struct Meter {
     access: Access,
     keys: KeyStore,
     reporter: Reporter,
+    device: Device,
     /// Absolute ApTitle, which the keys are bound to.
     title: Title,
     events: VecDeque<MeterEvent>,
@@ -86,6 +90,7 @@ impl Meter {
             access: Access::new(&config, method),
             keys: KeyStore::new(Role::Meter, config.keys),
             reporter: Reporter::new(reporter::node(title, &config)),
+            device: Device::default(),
             title: reporter::absolute(&title),
             events: VecDeque::new(),
             config,
@@ -135,7 +140,14 @@ impl Meter {
             Channel::C1222 if !self.access.is_open() => Err(Reject::AccessClosed),
             Channel::C1222 => self
                 .reporter
-                .receive(&self.config, octets, &mut self.keys, utc, env)
+                .receive(
+                    &self.config,
+                    &mut self.device,
+                    octets,
+                    &mut self.keys,
+                    utc,
+                    env,
+                )
                 .map_err(Reject::C1222),
         };
         self.proceed(utc, env);
@@ -146,6 +158,8 @@ impl Meter {
     pub fn handle_timeout(&mut self, utc: u32, env: &mut Env<'_>) {
         self.access.handle_timeout(&self.config, env);
         self.keys.handle_timeout(env.now);
+        self.device
+            .handle_timeout(&self.config.device, utc, env.now);
         self.reporter
             .handle_timeout(&self.config, &mut self.keys, utc, env);
         self.proceed(utc, env);
@@ -165,12 +179,26 @@ impl Meter {
     /// When [`Meter::handle_timeout`] is due next.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let traffic = earlier(self.keys.poll_timeout(), self.reporter.poll_timeout());
-        earlier(self.access.poll_timeout(), traffic)
+        let device = self.device.poll_timeout();
+        earlier(self.access.poll_timeout(), earlier(traffic, device))
     }
 
     /// The oldest event.
     pub fn poll_event(&mut self) -> Option<MeterEvent> {
-        self.events.pop_front()
+        let event = self.events.pop_front();
+        event.or_else(|| self.device.poll_event().map(MeterEvent::Switch))
+    }
+
+    /// Takes note of the voltage on the load side of the open service switch.
+    ///
+    /// Where something feeds back, the switch does not close.
+    pub fn sense_load_side(&mut self, energised: bool) {
+        self.device.sense_load_side(energised);
+    }
+
+    /// The customer presses the button of an armed switch; returns whether it will close.
+    pub fn press_button(&mut self, utc: u32, env: &mut Env<'_>) -> bool {
+        self.device.press_button(&self.config.device, utc, env.now)
     }
 
     /// Writes the next datagram to `out`.

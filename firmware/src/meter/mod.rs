@@ -10,17 +10,23 @@
 //!                  | access                 | key for sending
 //!                  v                        v
 //!   UDP 1153 --> enforcement --> node <--> reporter <-- intervals
+//!                                            |
+//!                                            +----> end device: tables, procedures, switch
 //! ```
 
 mod access;
 mod backlog;
 mod config;
+mod device;
 mod image;
 mod reporter;
+mod switch;
 #[cfg(test)]
 mod tests;
 
 pub use backlog::Interval;
 pub use config::{Config, Provisioning, Reauthentication, ReportPolicy};
+pub use device::{DeviceConfig, SwitchEvent};
 pub(crate) use image::end_reason;
 pub use image::{Channel, Meter, MeterEvent, Transmit};
+pub use switch::{GeometricDelay, Refusal, SwitchPolicy, SwitchStep};

@@ -8,12 +8,13 @@ use alloc::vec::Vec;
 
 use super::backlog::{Backlog, Interval};
 use super::config::Config;
+use super::device::{Device, Session};
 use crate::Env;
 use crate::c1222::acse::Qualifier;
 use crate::c1222::aptitle::{NETWORK_ROOT, Title};
 use crate::c1222::epsem::{Mode, ResponseControl, put_service};
 use crate::c1222::interval::{self, EndTime};
-use crate::c1222::node::{Kind, Node, Options, Sent};
+use crate::c1222::node::{Incoming, Kind, Node, Options, ReplyTo, Sent};
 use crate::c1222::service::{
     ConnectionType, NodeType, Register, Registered, Request, Response, ResponseCode,
 };
@@ -153,6 +154,7 @@ impl Reporter {
     pub(super) fn receive(
         &mut self,
         config: &Config,
+        device: &mut Device,
         octets: &mut [u8],
         keys: &mut KeyStore,
         utc: u32,
@@ -174,18 +176,15 @@ impl Reporter {
             Kind::Request(reply_to) => {
                 let mut answers = [0; MESSAGE_MAX];
                 let mut writer = Writer::new(&mut answers);
-                for service in incoming.payload.services() {
-                    answer(&Request::parse(service?)?, &mut writer)?;
+                let succeeded = self.serve(config, device, &incoming, (utc, env), &mut writer)?;
+                let wanted = match incoming.response {
+                    ResponseControl::Always => true,
+                    ResponseControl::OnException => !succeeded,
+                    ResponseControl::Never => false,
+                };
+                if wanted {
+                    self.respond(&reply_to, writer.written(), keys, utc, env);
                 }
-                let services = writer.written();
-                let mut message = [0; MESSAGE_MAX];
-                let put = |writer: &mut Writer<'_>| writer.put(services);
-                let built = self
-                    .node
-                    .respond(&reply_to, keys, utc, &mut message, put, env);
-                // Without a key for the response there is none; the requester asks again.
-                let len = built.map_or(0, |sent| sent.len);
-                store(&mut self.response, &message[..len]);
             }
         }
         self.proceed(config, keys, utc, env);
@@ -205,6 +204,55 @@ impl Reporter {
         let copied = out.get_mut(..len).map(|out| out.copy_from_slice(message));
         message.clear();
         copied.map(|()| (len, repeated))
+    }
+
+    /// Answers the services of a request; returns whether all of them succeeded.
+    fn serve(
+        &self,
+        config: &Config,
+        device: &mut Device,
+        incoming: &Incoming<'_>,
+        (utc, env): (u32, &mut Env<'_>),
+        writer: &mut Writer<'_>,
+    ) -> Result<bool, Reject> {
+        // A message that does not parse to its end has no effect at all.
+        for service in incoming.payload.services() {
+            Request::parse(service?)?;
+        }
+        let serial = alloc::format!("{}", self.node.local().get());
+        let mut session = Session::new(incoming.mode);
+        let mut succeeded = true;
+        for service in incoming.payload.services() {
+            let request = Request::parse(service?)?;
+            let (serial, context) = (serial.as_bytes(), (utc, &mut *env));
+            succeeded &= device.answer(
+                &config.device,
+                serial,
+                &request,
+                &mut session,
+                context,
+                writer,
+            )?;
+        }
+        Ok(succeeded)
+    }
+
+    fn respond(
+        &mut self,
+        reply_to: &ReplyTo,
+        services: &[u8],
+        keys: &mut KeyStore,
+        utc: u32,
+        env: &mut Env<'_>,
+    ) {
+        let mut message = [0; MESSAGE_MAX];
+        let put = |writer: &mut Writer<'_>| writer.put(services);
+        let built = self
+            .node
+            .respond(reply_to, keys, utc, &mut message, put, env);
+        // Without a key for the response there is none; the requester asks again.
+        let len = built.map_or(0, |sent| sent.len);
+        store(&mut self.response, &message[..len]);
     }
 
     fn conclude(
@@ -344,19 +392,6 @@ fn options(mode: Mode, qualifier: Option<Qualifier>) -> Options {
         response: ResponseControl::Always,
         qualifier,
         ed_class: Some(DEVICE_CLASS),
-    }
-}
-
-/// Answers a request of the head-end.
-fn answer(request: &Request<'_>, writer: &mut Writer<'_>) -> Result<(), Error> {
-    match request {
-        Request::Identification => put_service(writer, |writer| {
-            Response::OK.emit(writer)?;
-            c1222::service::Identification::emit(&[], writer)
-        }),
-        _ => put_service(writer, |writer| {
-            Response::of(ResponseCode::Sns).emit(writer)
-        }),
     }
 }
 

@@ -8,6 +8,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
 use super::*;
+use crate::c1219::access::{Groups, Password};
 use crate::c1222::aptitle::Title;
 use crate::c1222::epsem::Mode;
 use crate::crypto::Work;
@@ -33,6 +34,10 @@ struct Pair {
 
 impl Pair {
     fn new(psk_at_headend: [u8; 16]) -> Self {
+        Self::with_switch(psk_at_headend, SwitchPolicy::default())
+    }
+
+    fn with_switch(psk_at_headend: [u8; 16], switch: SwitchPolicy) -> Self {
         let pana = Arc::new(pana::Config {
             piggyback: true,
             ..pana::Config::default()
@@ -58,6 +63,10 @@ impl Pair {
             interval_s: 900,
             registration: Some(Duration::from_secs(86_400)),
             headend_title,
+            device: DeviceConfig {
+                passwords: [Password::new(b"MASTER", Groups::MASTER)].into(),
+                switch,
+            },
         };
         let keys = |psk: &[u8; 16]| LongTermKeys::from_psk(psk, &mut Work::default());
         let identity = b"meter-1@ami.example".to_vec();
@@ -83,6 +92,7 @@ impl Pair {
             acceptance_window: Duration::from_secs(900),
             registration_period: Duration::from_secs(86_400),
             interval_s: 900,
+            commands: headend::CommandPolicy::default(),
         });
         let mut headend = Headend::new(software, &mut env);
         headend.subscribe(Subscription {
@@ -140,7 +150,8 @@ impl Pair {
             let Some(sent) = self.headend.poll_transmit(&mut buffer) else {
                 break;
             };
-            assert_eq!(sent.destination, METER.parse().unwrap());
+            let meter: SocketAddr = METER.parse().unwrap();
+            assert_eq!(sent.destination.ip(), meter.ip());
             self.log
                 .push((false, sent.channel, buffer[..sent.len].to_vec()));
             let octets = &mut buffer[..sent.len];
@@ -155,7 +166,12 @@ impl Pair {
     /// Lets time pass, with both ends acting on their deadlines.
     fn advance(&mut self, until: Instant) {
         loop {
-            let alarms = [Alarm::Session(0), Alarm::Session(1), Alarm::Subscriber(0)];
+            let alarms = [
+                Alarm::Session(0),
+                Alarm::Session(1),
+                Alarm::Subscriber(0),
+                Alarm::Commands,
+            ];
             let meter = self.meter.poll_timeout();
             let headend = alarms.map(|alarm| self.headend.deadline(alarm));
             let next = headend.into_iter().chain([meter]).flatten().min();
@@ -176,8 +192,20 @@ impl Pair {
                 }
             }
             self.exchange();
+            self.command();
         }
         self.now = until;
+    }
+
+    /// Lets the head-end do what is due for orders to switches.
+    fn command(&mut self) {
+        let utc = UTC + self.now.as_secs() as u32;
+        while let Some((rank, _)) = self.headend.next_command(self.now) {
+            let mut work = Work::default();
+            let mut env = Env::new(self.now, &mut self.rng, &mut work);
+            self.headend.proceed_command(rank, utc, &mut env);
+            self.exchange();
+        }
     }
 
     fn authentications(&self) -> Vec<u32> {
@@ -306,3 +334,5 @@ fn a_reboot_brings_a_new_session_and_erases_the_old_key_at_both_ends() {
     let reject = pair.up(sent.channel, &mut buffer[..sent.len]).unwrap_err();
     assert_eq!(reject.name(), pana::Reject::MessageUnexpected.name());
 }
+
+mod orders;
