@@ -56,11 +56,15 @@ pub enum Kind {
     Inject,
     /// A station of an attacker forwards what it has held; the payload names it.
     Release,
+    /// A batch of orders to switches is given; the payload is its index in the plan.
+    Order,
+    /// Something is due for orders to switches.
+    CommandAlarm,
 }
 
 impl Kind {
     /// Every kind, in the order of their codes.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 20] = [
         Self::PowerOn,
         Self::PowerOff,
         Self::Boot,
@@ -79,6 +83,8 @@ impl Kind {
         Self::Attack,
         Self::Inject,
         Self::Release,
+        Self::Order,
+        Self::CommandAlarm,
     ];
 
     /// The kind of an event.
@@ -118,6 +124,8 @@ impl Kind {
             Self::Attack => "attacker acts",
             Self::Inject => "forged datagram offered",
             Self::Release => "held datagram forwarded",
+            Self::Order => "orders are given",
+            Self::CommandAlarm => "command alarm",
         }
     }
 }

@@ -20,7 +20,7 @@ use crate::headend::{Instance, InstanceHost};
 use crate::link::segment::Held;
 use crate::meter::{MeterHost, MeterQuery, Placement};
 use crate::spawn;
-use crate::telemetry::{KeyRecord, Side, Telemetry};
+use crate::telemetry::{CommandRecord, KeyRecord, Side, Telemetry};
 use crate::time::Time;
 
 type Meters = Query<'static, 'static, MeterQuery, Without<Instance>>;
@@ -136,6 +136,12 @@ impl<A: Agenda> Domain<A> {
             }
         }
         for mut instance in &mut instances {
+            let (entity, posted) = (instance.entity, &mut instance.posted);
+            let batches = (0..).zip(&fleet.switching);
+            for (index, batch) in batches.filter(|(_, batch)| batch.at < end) {
+                let event = context::event(batch.at, Kind::Order, entity, entity, posted, index);
+                self.agenda.post(event);
+            }
             for step in &fleet.timeline {
                 let Action::HeadendDown {
                     instance: index,
@@ -344,6 +350,24 @@ impl<A: Agenda> Domain<A> {
         }
     }
 
+    /// Records the orders to switches that have not ended, as of `now`: the end of the run.
+    pub fn record_open_commands(&mut self, now: Time) {
+        let (_, mut instances, _) = self
+            .access
+            .get_mut(&mut self.world)
+            .expect("queries are always valid");
+        for instance in &mut instances {
+            let local = firmware::Instant::from_nanos(now.as_nanos());
+            for report in instance.image.unfinished_commands(local) {
+                self.telemetry.commands.push(CommandRecord {
+                    meter: self.fleet.meter_at(instance.index, report.order.rank),
+                    instance: instance.index,
+                    report,
+                });
+            }
+        }
+    }
+
     /// Calls `visit` with the components of every meter of this domain and its hops to the
     /// head-end or its concentrator.
     pub fn for_each_meter(
@@ -392,7 +416,9 @@ fn handle_meter_event<A: Agenda, X: Exchange>(
         | Kind::SubscriberAlarm
         | Kind::Attack
         | Kind::Inject
-        | Kind::Release => unreachable!("never posted for meters"),
+        | Kind::Release
+        | Kind::Order
+        | Kind::CommandAlarm => unreachable!("never posted for meters"),
     }
 }
 
@@ -408,6 +434,8 @@ fn handle_instance_event<A: Agenda, X: Exchange>(
         Kind::Ready => host.ready(),
         Kind::SessionAlarm => host.session_alarm(event.payload),
         Kind::SubscriberAlarm => host.subscriber_alarm(event.payload),
+        Kind::Order => host.order(event.payload),
+        Kind::CommandAlarm => host.command_alarm(),
         Kind::Offer
         | Kind::Admit
         | Kind::Medium

@@ -6,14 +6,18 @@
 use core::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 
+use firmware::c1219::switch::SwitchAction;
+
 use crate::attack::Attacker;
 use crate::concentrator::Meshes;
 use crate::cost::{McuCost, ServerCost};
 use crate::datagram::{C1222_PORT, PANA_PORT};
 use crate::dist::Dist;
+use crate::grid::GridPlan;
 use crate::link::{Direction, LaneProfile, LinkProfile};
 use crate::load::LoadModel;
 use crate::rng::{Purpose, Stream};
+use crate::switching::Batch;
 use crate::time::{Duration, Time};
 
 /// Meters that the address plan has room for: 10.0.0.0/8 without the first and last address.
@@ -68,6 +72,8 @@ pub struct Cohort {
     pub inbox: usize,
     /// How the pre-shared keys came about.
     pub psk: PskPolicy,
+    /// Share of the meters behind whose open switch something feeds back, in billionths.
+    pub back_feed_ppb: u32,
 }
 
 /// The head-end.
@@ -140,6 +146,19 @@ pub enum Action {
         /// How long.
         duration: Duration,
     },
+    /// The operator orders switches to move.
+    Switch {
+        /// Index of the cohort.
+        cohort: usize,
+        /// Share of its meters, in billionths: the same meters for the same share.
+        fraction_ppb: u32,
+        /// What they do.
+        action: SwitchAction,
+        /// Time between two orders; the head-end may demand more.
+        gap: Duration,
+        /// Seconds within which each meter acts at random.
+        window_s: u16,
+    },
     /// Meters re-authenticate ahead of time.
     Reauthenticate {
         /// Index of the cohort.
@@ -209,6 +228,10 @@ pub struct Fleet {
     pub headend_software: Arc<firmware::headend::Config>,
     /// Faults and commands.
     pub timeline: Vec<TimelineStep>,
+    /// Orders to switches, of the timeline and of attackers.
+    pub switching: Vec<Batch>,
+    /// The power system that the premises are part of.
+    pub grid: GridPlan,
     /// Passive observers.
     pub taps: Vec<Tap>,
     /// Attackers; only with [`Partition::ByInstance`].
@@ -437,7 +460,9 @@ impl Fleet {
                     fraction_ppb,
                     within,
                 } => (cohort, fraction_ppb, within, MeterCommand::Reauthenticate),
-                Action::HeadendDown { .. } | Action::LinkLoss { .. } => continue,
+                Action::HeadendDown { .. } | Action::LinkLoss { .. } | Action::Switch { .. } => {
+                    continue;
+                }
             };
             let chosen = stream.chance(fraction_ppb);
             let delay = Duration::from_nanos(stream.below(window.as_nanos()));

@@ -43,6 +43,10 @@ pub enum Purpose {
     Attack = 14,
     /// Whom an attacker has chosen.
     AttackTarget = 15,
+    /// Whose switch is operated.
+    Switching = 30,
+    /// What feeds back behind an open switch.
+    BackFeed = 31,
 }
 
 /// Words that one refill yields: a ChaCha block.

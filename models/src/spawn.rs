@@ -71,6 +71,10 @@ pub(crate) fn meter(fleet: &Fleet, meter: u32) -> MeterBundle {
         keys: LongTermKeys::from_psk(&birth.psk, &mut Work::NONE.clone()),
         title_arcs: Fleet::title_arcs(meter),
     };
+    let mut image = Meter::new(Arc::clone(&fleet.meter_firmware), provisioning);
+    if stream(Purpose::BackFeed).chance(cohort.back_feed_ppb) {
+        image.sense_load_side(true);
+    }
     MeterBundle {
         placement: Placement {
             meter,
@@ -86,7 +90,7 @@ pub(crate) fn meter(fleet: &Fleet, meter: u32) -> MeterBundle {
                 .map(|home| fleet.concentrator_entity(home.concentrator)),
         },
         firmware: Firmware {
-            image: Meter::new(Arc::clone(&fleet.meter_firmware), provisioning),
+            image,
             entropy: stream(Purpose::MeterProtocol),
             attempt: None,
         },
@@ -112,6 +116,7 @@ pub(crate) fn meter(fleet: &Fleet, meter: u32) -> MeterBundle {
         premise: Premise {
             house: House::new(&fleet.load, stream(Purpose::Load)),
             register_wh: 0,
+            service: None,
         },
     }
 }
@@ -171,6 +176,8 @@ pub(crate) fn instance(fleet: &Fleet, index: u32) -> Instance {
         downlinks,
         trunks,
         session_alarms: Vec::new(),
+        command_alarm: AlarmClock::default(),
+        labels: 0,
         load: InstanceLoad::default(),
         posted: 0,
     }

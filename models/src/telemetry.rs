@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 
 use firmware::c1222::epsem::Mode;
 use firmware::crypto::Work;
+use firmware::headend::CommandReport;
+use firmware::meter::SwitchStep;
 use firmware::ukmf::KeySummary;
 
 use crate::datagram::MessageType;
@@ -151,6 +153,32 @@ pub struct AttackTraffic {
     pub direction: Direction,
     /// What its header says it is.
     pub kind: MessageType,
+}
+
+/// An order to a switch, as the head-end saw it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CommandRecord {
+    /// The meter.
+    pub meter: u32,
+    /// Index of the head-end instance.
+    pub instance: u32,
+    /// From its beginning to its end.
+    pub report: CommandReport,
+}
+
+/// What a meter did about an order to its switch.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SwitchRecord {
+    /// When.
+    pub time: Time,
+    /// The meter.
+    pub meter: u32,
+    /// Sequence number of the order.
+    pub sequence: u8,
+    /// What it did.
+    pub step: SwitchStep,
+    /// Power that was cut off, or is supplied again, in W; zero unless the switch moved.
+    pub watts: f64,
 }
 
 /// A meter's first power-up or successful join.
@@ -318,6 +346,10 @@ pub struct Telemetry {
     pub attacks: Vec<AttackRecord>,
     /// What attackers put on links, which `traffic` does not count.
     pub attack_traffic: BTreeMap<AttackTraffic, TrafficCount>,
+    /// Orders to switches that ended.
+    pub commands: Vec<CommandRecord>,
+    /// What switches did.
+    pub switches: Vec<SwitchRecord>,
 }
 
 impl Telemetry {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::behaviour::{Behaviour, Deed, Order, Place, Scene, Seen};
 use super::plan::{Attack, Attacker, Foothold, Position};
-use super::{block, dictionary, eavesdrop, flood, forge, puppet, replay, spoof, tamper};
+use super::{block, dictionary, eavesdrop, flood, forge, insider, puppet, replay, spoof, tamper};
 use crate::concentrator::Concentrator;
 use crate::datagram::Handle;
 use crate::fleet::Fleet;
@@ -209,17 +209,21 @@ impl core::fmt::Debug for Cell {
     }
 }
 
-/// One draw per meter and attacker whether it counts or not, so a larger share keeps its victims.
+/// The meters of an instance that are victims.
 fn victims(fleet: &Fleet, plan: &Attacker, instance: u32) -> Vec<u32> {
-    let seed = plan.seed(fleet.seed);
     (0..fleet.meters_of(instance))
         .map(|rank| fleet.meter_at(instance, rank))
-        .filter(|&meter| {
-            let mut stream = Stream::new(seed, meter, Purpose::AttackTarget);
-            let chosen = stream.chance(plan.fraction_ppb);
-            chosen && plan.cohort.is_none_or(|c| c == fleet.cohort_of(meter))
-        })
+        .filter(|&meter| is_victim(fleet, plan, meter))
         .collect()
+}
+
+/// Whether an attacker has chosen `meter`.
+///
+/// One draw per meter and attacker whether it counts or not, so a larger share keeps its victims.
+pub(crate) fn is_victim(fleet: &Fleet, plan: &Attacker, meter: u32) -> bool {
+    let mut stream = Stream::new(plan.seed(fleet.seed), meter, Purpose::AttackTarget);
+    let chosen = stream.chance(plan.fraction_ppb);
+    chosen && plan.cohort.is_none_or(|c| c == fleet.cohort_of(meter))
 }
 
 /// The `count` of `1..=stations` that forward for the most others, in order of their numbers.
@@ -293,5 +297,6 @@ fn behaviour(plan: &Attacker, attacker: u32) -> Box<dyn Behaviour> {
             let jammer = jammer(plan, attacker, (burst, period));
             Box::new(block::Jamming(jammer))
         }
+        Attack::MassDisconnect { .. } => Box::new(insider::Insider),
     }
 }

@@ -26,6 +26,7 @@
 //! | `tamper` | alteration on the path, downgrade of algorithms included |
 //! | `forge` | EAX′ forgeries in the domain of short cleartexts |
 //! | `block` | grey hole, delay and jamming |
+//! | `insider` | mass disconnection by somebody with an operator's rights |
 //!
 //! On a medium that many meters share the foothold of an attacker is the access of the
 //! concentrator or a station: it hears what its neighbours send, has in its hands what it forwards
@@ -45,6 +46,7 @@ mod dictionary;
 mod eavesdrop;
 mod flood;
 mod forge;
+mod insider;
 mod plan;
 mod presence;
 mod puppet;
@@ -55,6 +57,7 @@ mod transcript;
 
 pub use behaviour::{Passage, Place, Seen};
 pub use cell::Cell;
+pub(crate) use cell::is_victim;
 pub use plan::{
     Attack, Attacker, Campaign, Capability, Family, Foothold, Knowledge, Leak, Position, Protocols,
     Spoofed, Tampering,

@@ -14,6 +14,8 @@ pub enum Position {
     Tap,
     /// In a node that forwards for its victims: also drops, alters and delays datagrams.
     OnPath,
+    /// At the head-end: also gives orders in its name.
+    HeadEnd,
 }
 
 impl Position {
@@ -23,6 +25,7 @@ impl Position {
             Self::Remote => "remote",
             Self::Tap => "tap",
             Self::OnPath => "on_path",
+            Self::HeadEnd => "head_end",
         }
     }
 }
@@ -38,6 +41,8 @@ pub enum Knowledge {
     SessionKeys,
     /// The pre-shared keys.
     PreSharedKeys,
+    /// What an operator knows: how to give orders that the head-end carries out.
+    Operator,
 }
 
 impl Knowledge {
@@ -48,6 +53,7 @@ impl Knowledge {
             Self::Identities => "identities",
             Self::SessionKeys => "session_keys",
             Self::PreSharedKeys => "pre_shared_keys",
+            Self::Operator => "operator",
         }
     }
 }
@@ -251,6 +257,15 @@ pub enum Attack {
         /// From burst to burst.
         period: Duration,
     },
+    /// Orders to the switches of all victims, through the queue of the head-end.
+    MassDisconnect {
+        /// How often all are ordered to move: to open first, then to close, and so on.
+        waves: u32,
+        /// From wave to wave.
+        hold: Duration,
+        /// From the first order to the operator's intervention.
+        detected_after: Option<Duration>,
+    },
 }
 
 impl Attack {
@@ -269,6 +284,7 @@ impl Attack {
             Self::Block { .. } => "block",
             Self::Delay { .. } => "delay",
             Self::Jam { .. } => "jam",
+            Self::MassDisconnect { .. } => "mass_disconnect",
         }
     }
 
@@ -290,6 +306,7 @@ impl Attack {
             Self::Tamper(_) | Self::Block { .. } | Self::Delay { .. } => {
                 (Position::OnPath, Knowledge::Nothing)
             }
+            Self::MassDisconnect { .. } => (Position::HeadEnd, Knowledge::Operator),
         }
     }
 

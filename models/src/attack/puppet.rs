@@ -107,7 +107,7 @@ impl Puppets {
             let (outcome, cause) = match event {
                 MeterEvent::Authenticated { .. } => ("accepted", None),
                 MeterEvent::AuthenticationFailed { cause } => ("rejected", Some(cause)),
-                MeterEvent::KeyEnded(_) => continue,
+                MeterEvent::KeyEnded(_) | MeterEvent::Switch(_) => continue,
             };
             scene.orders.push(Order::Note(Deed {
                 action: "authenticate",

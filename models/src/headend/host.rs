@@ -87,6 +87,7 @@ impl<A: Agenda, X: Exchange> InstanceHost<'_, '_, A, X> {
         for rank in 0..self.instance.downlinks.len() as u32 {
             self.rearm(Alarm::Subscriber(rank));
         }
+        self.rearm(Alarm::Commands);
     }
 
     /// A session alarm rings.
@@ -200,7 +201,7 @@ impl<A: Agenda, X: Exchange> InstanceHost<'_, '_, A, X> {
         time
     }
 
-    fn finish(&mut self, done: Time) {
+    pub(super) fn finish(&mut self, done: Time) {
         self.drain_events();
         self.drain_datagrams(done);
         while let Some(alarm) = self.instance.image.poll_touched() {
@@ -208,7 +209,7 @@ impl<A: Agenda, X: Exchange> InstanceHost<'_, '_, A, X> {
         }
     }
 
-    fn with_image(
+    pub(super) fn with_image(
         &mut self,
         peer: Option<SocketAddr>,
         action: impl FnOnce(&mut Headend, u32, &mut Env<'_>),
@@ -255,7 +256,7 @@ impl<A: Agenda, X: Exchange> InstanceHost<'_, '_, A, X> {
         (fleet.instance_of(meter) == self.instance.index).then(|| fleet.rank_of(meter))
     }
 
-    fn drain_events(&mut self) {
+    pub(super) fn drain_events(&mut self) {
         let fleet = self.context.fleet;
         while let Some((rank, event)) = self.instance.image.poll_event() {
             let meter = fleet.meter_at(self.instance.index, rank);
@@ -281,6 +282,7 @@ impl<A: Agenda, X: Exchange> InstanceHost<'_, '_, A, X> {
                         watt_hours: interval.watt_hours,
                     });
                 }
+                HeadendEvent::Command(report) => self.record_command(meter, report),
             }
         }
     }
@@ -416,7 +418,7 @@ impl<A: Agenda, X: Exchange> InstanceHost<'_, '_, A, X> {
     }
 
     /// Takes over the software's deadline behind `alarm`.
-    fn rearm(&mut self, alarm: Alarm) {
+    pub(super) fn rearm(&mut self, alarm: Alarm) {
         let deadline = self.instance.image.deadline(alarm);
         self.alarm_clock(alarm)
             .set(deadline, |instant| Time(instant.as_nanos()));
@@ -430,6 +432,7 @@ impl<A: Agenda, X: Exchange> InstanceHost<'_, '_, A, X> {
             let (kind, payload) = match alarm {
                 Alarm::Session(session) => (Kind::SessionAlarm, session),
                 Alarm::Subscriber(rank) => (Kind::SubscriberAlarm, rank),
+                Alarm::Commands => (Kind::CommandAlarm, 0),
             };
             self.post(time, kind, payload);
         }
@@ -446,6 +449,7 @@ impl<A: Agenda, X: Exchange> InstanceHost<'_, '_, A, X> {
                 &mut clocks[index]
             }
             Alarm::Subscriber(rank) => &mut self.instance.downlinks[rank as usize].alarm,
+            Alarm::Commands => &mut self.instance.command_alarm,
         }
     }
 
@@ -457,6 +461,6 @@ impl<A: Agenda, X: Exchange> InstanceHost<'_, '_, A, X> {
 }
 
 /// The head-end keeps true time.
-fn local_time(now: Time) -> Instant {
+pub(super) fn local_time(now: Time) -> Instant {
     Instant::from_nanos(now.as_nanos())
 }

@@ -64,6 +64,10 @@ pub struct Instance {
     pub trunks: Vec<Trunk>,
     /// Ring when a session has something to do, by session number.
     pub session_alarms: Vec<AlarmClock>,
+    /// Rings when something is due for orders to switches.
+    pub command_alarm: AlarmClock,
+    /// Orders of attackers that have ended, for their labels.
+    pub labels: u32,
     /// Load since the last report.
     pub load: InstanceLoad,
     /// Events that the instance has posted.

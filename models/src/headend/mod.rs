@@ -2,6 +2,7 @@
 
 mod host;
 mod instance;
+mod orders;
 mod station;
 
 pub use host::InstanceHost;

@@ -64,26 +64,48 @@ impl House {
 
     /// Whole watt-hours used in the `length_s` seconds that end `end_s` seconds into the run.
     ///
-    /// What is left below one watt-hour is carried to the next interval: none is lost.
-    pub fn energy_wh(&mut self, model: &LoadModel, end_s: u64, length_s: u64) -> u32 {
+    /// The premise is supplied for a share of that time, from 0 to 1. What is left below one
+    /// watt-hour is carried to the next interval: none is lost.
+    pub fn energy_wh(
+        &mut self,
+        model: &LoadModel,
+        end_s: u64,
+        length_s: u64,
+        supplied: f64,
+    ) -> u32 {
         // The shape is looked up at the middle of the interval.
         let local_s = model.local_epoch_s + end_s.saturating_sub(length_s / 2);
         self.advance_to_day(model, local_s / DAY_S);
+        let watts = self.shape_watts(model, local_s);
+        let level = self.level(model);
+        let hours = length_s as f64 / 3_600.0;
+        let luck = gamma_of_mean_one(model.interval_shape, &mut self.stream);
+        let energy = (watts * hours * self.scale * level * luck)
+            .min(SERVICE_LIMIT_WH_PER_H * hours)
+            * supplied
+            + self.remainder_wh;
+        let whole = libm::floor(energy);
+        self.remainder_wh = energy - whole;
+        whole as u32
+    }
+
+    /// The expected power in W at `second_s` seconds into the run, as of the present day's level.
+    pub fn mean_watts(&self, model: &LoadModel, second_s: u64) -> f64 {
+        let watts = self.shape_watts(model, model.local_epoch_s + second_s);
+        watts * self.scale * self.level(model)
+    }
+
+    fn shape_watts(&self, model: &LoadModel, local_s: u64) -> f64 {
         let day = match (local_s / DAY_S + 4) % 7 {
             0 | 6 => DayKind::Weekend,
             _ => DayKind::Weekday,
         };
         let second = local_s.saturating_add_signed(self.shift_s) % DAY_S;
-        let watts = model.shapes.watts(model.season, day, second);
-        let level = libm::exp(self.day_level - model.day_sigma * model.day_sigma / 2.0);
-        let hours = length_s as f64 / 3_600.0;
-        let luck = gamma_of_mean_one(model.interval_shape, &mut self.stream);
-        let energy = (watts * hours * self.scale * level * luck)
-            .min(SERVICE_LIMIT_WH_PER_H * hours)
-            + self.remainder_wh;
-        let whole = libm::floor(energy);
-        self.remainder_wh = energy - whole;
-        whole as u32
+        model.shapes.watts(model.season, day, second)
+    }
+
+    fn level(&self, model: &LoadModel) -> f64 {
+        libm::exp(self.day_level - model.day_sigma * model.day_sigma / 2.0)
     }
 
     fn advance_to_day(&mut self, model: &LoadModel, day: u64) {
@@ -124,7 +146,7 @@ mod tests {
             .map(|meter| {
                 let mut house = House::new(&model, Stream::new(1, meter, Purpose::Load));
                 (1..=96)
-                    .map(|i| u64::from(house.energy_wh(&model, i * 900, 900)))
+                    .map(|i| u64::from(house.energy_wh(&model, i * 900, 900, 1.0)))
                     .sum::<u64>()
             })
             .sum();
@@ -138,7 +160,7 @@ mod tests {
         let model = model();
         let mut house = House::new(&model, Stream::new(1, 3, Purpose::Load));
         let intervals: Vec<f64> = (1..=96 * 30)
-            .map(|i| f64::from(house.energy_wh(&model, i * 900, 900)))
+            .map(|i| f64::from(house.energy_wh(&model, i * 900, 900, 1.0)))
             .collect();
         let mean = intervals.iter().sum::<f64>() / intervals.len() as f64;
         let variance =
@@ -158,7 +180,7 @@ mod tests {
         let mut register = 0;
         let mut exact_before = house.remainder_wh;
         for minute in 1..=1_440 {
-            register += u64::from(house.energy_wh(&model, minute * 60, 60));
+            register += u64::from(house.energy_wh(&model, minute * 60, 60, 1.0));
             assert!((0.0..1.0).contains(&house.remainder_wh));
             let exact = register as f64 + house.remainder_wh;
             assert!(exact >= exact_before);

@@ -8,7 +8,7 @@ use bevy_ecs::component::Component;
 use bevy_ecs::query::QueryData;
 use firmware::meter::Meter;
 
-use super::Attempt;
+use super::{Attempt, Service};
 use crate::alarm::AlarmClock;
 use crate::clock::Clock;
 use crate::concentrator::Admission;
@@ -99,6 +99,8 @@ pub struct Premise {
     pub house: House,
     /// The energy register in Wh.
     pub register_wh: u64,
+    /// When the switch has moved; nothing while it never has.
+    pub service: Option<Box<Service>>,
 }
 
 /// Everything that a meter entity is made of.

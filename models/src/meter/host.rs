@@ -4,7 +4,7 @@ use core::net::{SocketAddr, SocketAddrV4};
 
 use firmware::Env;
 use firmware::crypto::Work;
-use firmware::meter::{Channel, Interval, Meter, MeterEvent};
+use firmware::meter::{Channel, Interval, Meter, MeterEvent, SwitchEvent, SwitchStep};
 use firmware::pana::relay;
 
 use super::{Attempt, MeterQueryItem, Processor};
@@ -14,7 +14,7 @@ use crate::datagram::{C1222_PORT, Handle, MessageType, PANA_PORT};
 use crate::event::Agenda;
 use crate::fleet::Fleet;
 use crate::link::Direction;
-use crate::telemetry::{KeyRecord, Milestone, NodeId, ReadRecord, Side};
+use crate::telemetry::{KeyRecord, Milestone, NodeId, ReadRecord, Side, SwitchRecord};
 use crate::time::{Duration, Time};
 
 /// A meter in the hands of the handler of one event.
@@ -176,9 +176,18 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
         let end_s = plan.interval.as_nanos() / 1_000_000_000 * u64::from(number);
         let premise = &mut *self.meter.premise;
         let length_s = plan.interval.as_secs();
-        let watt_hours = premise
-            .house
-            .energy_wh(&self.context.fleet.load, end_s, length_s);
+        let supplied = premise.service.as_mut().map_or(1.0, |service| {
+            let clock = &self.meter.processor.clock;
+            let boundary = |number: u32| {
+                let nanos = plan.interval.as_nanos() * u64::from(number);
+                clock.when(firmware::Instant::from_nanos(nanos))
+            };
+            service.supplied(boundary(number - 1), boundary(number))
+        });
+        let watt_hours =
+            premise
+                .house
+                .energy_wh(&self.context.fleet.load, end_s, length_s, supplied);
         premise.register_wh += u64::from(watt_hours);
         self.context.telemetry.due.push(ReadRecord {
             meter: self.meter.placement.meter,
@@ -464,9 +473,33 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
                     drift_ppb: self.meter.processor.clock.drift_ppb(),
                     epoch,
                 }),
+                MeterEvent::Switch(event) => self.record_switch(event),
             }
         }
         ending
+    }
+
+    /// An order has reached the switch; if the contacts have moved, the load follows.
+    fn record_switch(&mut self, event: SwitchEvent) {
+        let premise = &mut *self.meter.premise;
+        let mut watts = 0.0;
+        if let SwitchStep::Done {
+            closed,
+            moved: true,
+        } = event.step
+        {
+            let service = premise.service.get_or_insert_default();
+            let load = &self.context.fleet.load;
+            let drawn = premise.house.mean_watts(load, self.now.as_secs());
+            watts = service.move_to(closed, self.now, drawn);
+        }
+        self.context.telemetry.switches.push(SwitchRecord {
+            time: self.now,
+            meter: self.meter.placement.meter,
+            sequence: event.sequence,
+            step: event.step,
+            watts,
+        });
     }
 
     fn drain_datagrams(&mut self, departure: Time) {

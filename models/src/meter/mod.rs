@@ -3,6 +3,7 @@
 mod attempt;
 mod components;
 mod host;
+mod service;
 
 pub use attempt::Attempt;
 pub use components::{
@@ -11,3 +12,4 @@ pub use components::{
 };
 pub use host::MeterHost;
 pub(crate) use host::report_offset;
+pub use service::Service;

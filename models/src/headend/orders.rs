@@ -1,0 +1,99 @@
+//! Orders to switches, from the plan to the protocol software and back.
+
+use core::net::{SocketAddr, SocketAddrV4};
+
+use firmware::headend::{Alarm, CommandOutcome, CommandReport, SwitchOrder};
+
+use super::host::{InstanceHost, local_time};
+use crate::context::Exchange;
+use crate::datagram::C1222_PORT;
+use crate::event::Agenda;
+use crate::switching::Origin;
+use crate::telemetry::{AttackRecord, CommandRecord};
+use crate::time::Time;
+
+impl<A: Agenda, X: Exchange> InstanceHost<'_, '_, A, X> {
+    /// Batch `index` of the plan is given: its orders wait in the queue of the instance.
+    pub fn order(&mut self, index: u32) {
+        let fleet = self.context.fleet;
+        let batch = &fleet.switching[index as usize];
+        let now = local_time(self.now);
+        if let Some(origin) = batch.withdraws {
+            self.instance.image.withdraw(origin.number(), now);
+        }
+        // Each instance has its part of the rate.
+        let gap = batch.gap.scaled(u64::from(fleet.headend.instances), 1);
+        for rank in 0..fleet.meters_of(self.instance.index) {
+            if batch.includes(fleet, fleet.meter_at(self.instance.index, rank)) {
+                let order = SwitchOrder {
+                    rank,
+                    action: batch.action,
+                    window_s: batch.window_s,
+                    gap,
+                    origin: batch.origin.number(),
+                };
+                self.instance.image.order(order, now);
+            }
+        }
+        self.finish(self.now);
+    }
+
+    /// Something is due for orders: they are issued, repeated or given up.
+    pub fn command_alarm(&mut self) {
+        let due = self.instance.command_alarm.ring(self.now);
+        if !self.instance.up {
+            return;
+        }
+        let fleet = self.context.fleet;
+        while due && let Some((rank, _)) = self.instance.image.next_command(local_time(self.now)) {
+            let meter = fleet.meter_at(self.instance.index, rank);
+            let address = SocketAddrV4::new(fleet.meter_address(meter), C1222_PORT);
+            let peer = Some(SocketAddr::V4(address));
+            let work = self.with_image(peer, |image, utc, env| {
+                image.proceed_command(rank, utc, env);
+            });
+            let cost = fleet.headend.cost.time(&work, 0);
+            let done = self.instance.station.occupy(self.now, cost);
+            self.instance.load.busy = self.instance.load.busy + cost;
+            self.finish(done);
+        }
+        self.rearm(Alarm::Commands);
+    }
+
+    /// An order has ended.
+    pub(super) fn record_command(&mut self, meter: u32, report: CommandReport) {
+        let instance = self.instance.index;
+        if let Origin::Attacker(attacker) = Origin::of(report.order.origin) {
+            self.instance.labels += 1;
+            let labels = u64::from(self.instance.labels);
+            let outcome = match report.outcome {
+                CommandOutcome::Confirmed => "accepted",
+                CommandOutcome::Withdrawn
+                | CommandOutcome::Superseded
+                | CommandOutcome::Pending
+                | CommandOutcome::Unreachable => "ignored",
+                _ => "rejected",
+            };
+            let confirmed = report.outcome == CommandOutcome::Confirmed;
+            let issued = report.issued.unwrap_or(report.ordered);
+            self.context.telemetry.attacks.push(AttackRecord {
+                attacker,
+                instance,
+                label: u64::from(attacker) << 48 | u64::from(instance) << 32 | labels,
+                action: report.order.action.name(),
+                meter: Some(meter),
+                time: Time(issued.as_nanos()),
+                end: Some(self.now),
+                count: 1,
+                octets: 0,
+                outcome,
+                cause: (!confirmed).then(|| report.outcome.name()),
+            });
+        }
+        self.context.telemetry.commands.push(CommandRecord {
+            meter,
+            instance,
+            report,
+        });
+    }
+}
