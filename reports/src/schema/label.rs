@@ -58,3 +58,14 @@ pub const CLEARTEXT: &str = "cleartext";
 pub const AUTHENTICATED: &str = "authenticated";
 /// C12.22 security mode 2: authenticated and encrypted.
 pub const ENCRYPTED: &str = "encrypted";
+
+/// An order of the operator of the head-end.
+pub const OPERATOR: &str = "operator";
+/// The switch has moved as ordered.
+pub const MOVED: &str = "moved";
+/// The switch was where the order wants it.
+pub const UNMOVED: &str = "unmoved";
+/// A later order took this one back before the switch moved.
+pub const TAKEN_BACK: &str = "taken_back";
+/// An order to open.
+pub const DISCONNECT: &str = "disconnect";

@@ -32,6 +32,8 @@ pub const TABLES: &[&TableDef] = &[
     tables::HeadendRow::TABLE,
     tables::RejectRow::TABLE,
     tables::AttackRow::TABLE,
+    tables::CommandRow::TABLE,
+    tables::GridRow::TABLE,
 ];
 
 /// Definition of a table.
@@ -102,6 +104,8 @@ pub enum Unit {
     Bytes,
     /// Number of things, or a mean of such numbers.
     Count,
+    /// Hertz.
+    Hertz,
     /// Identifier, index or name: no arithmetic.
     Identifier,
     /// Nanoseconds of virtual time.
@@ -112,6 +116,8 @@ pub enum Unit {
     Ratio,
     /// Watt-hours.
     WattHours,
+    /// Watts.
+    Watts,
 }
 
 impl Unit {
@@ -121,11 +127,13 @@ impl Unit {
         match self {
             Self::Bytes => "B",
             Self::Count => "1",
+            Self::Hertz => "Hz",
             Self::Identifier => "",
             Self::Nanoseconds => "ns",
             Self::PartsPerBillion => "ppb",
             Self::Ratio => "ratio",
             Self::WattHours => "Wh",
+            Self::Watts => "W",
         }
     }
 
@@ -134,9 +142,11 @@ impl Unit {
     pub const fn token(self) -> Option<&'static str> {
         match self {
             Self::Bytes => Some("bytes"),
+            Self::Hertz => Some("hz"),
             Self::Nanoseconds => Some("ns"),
             Self::PartsPerBillion => Some("ppb"),
             Self::WattHours => Some("wh"),
+            Self::Watts => Some("w"),
             Self::Count | Self::Identifier | Self::Ratio => None,
         }
     }

@@ -312,3 +312,64 @@ table! {
         cause: Option<&'static str> = Identifier,
     }
 }
+
+table! {
+    /// One row per order to a service switch, in order of the time at which it was given.
+    pub table "commands" => CommandRow, CommandColumns {
+        /// Meter whose switch is operated.
+        meter: u32 = Identifier,
+        /// Head-end instance that issued the order.
+        instance: u32 = Identifier,
+        /// Who ordered it: `operator`, or an attacker of the scenario.
+        origin: String = Identifier,
+        /// Whether it is the operator who ordered it: ground truth, which no meter can tell.
+        authorised: bool = Identifier,
+        /// `disconnect`, `connect` or `arm`.
+        action: &'static str = Identifier,
+        /// When it was put into the queue of the head-end.
+        ordered_ns: i64 = Nanoseconds,
+        /// When it was first sent; missing if it never was.
+        issued_ns: Option<i64> = Nanoseconds,
+        /// When the meter had verified it and taken it; missing if it never did.
+        accepted_ns: Option<i64> = Nanoseconds,
+        /// When the switch was in the position ordered; missing if it never was.
+        applied_ns: Option<i64> = Nanoseconds,
+        /// When the head-end had the first response; missing if none came.
+        responded_ns: Option<i64> = Nanoseconds,
+        /// When the head-end was done with it, or the run ended.
+        ended_ns: i64 = Nanoseconds,
+        /// `applied_ns` - `ordered_ns`; missing if never applied.
+        latency_ns: Option<i64> = Nanoseconds,
+        /// Requests sent for it: with procedure, repetitions and queries for the result.
+        transmissions: u32 = Count,
+        /// What the switch did: `moved`, `unmoved` (was there already), `taken_back` by a later
+        /// order, or why it refused; missing if it has done nothing.
+        effect: Option<&'static str> = Identifier,
+        /// Mean power of the premise that was cut off or supplied again; 0 unless it moved.
+        load_w: f64 = Watts,
+        /// `success` (confirmed by the meter), `rejected`, `timeout` or `closed`.
+        outcome: &'static str = Identifier,
+        /// Why the order did not succeed; missing on success.
+        cause: Option<&'static str> = Identifier,
+    }
+}
+
+table! {
+    /// One row per second of the power system from the first movement of a switch on.
+    pub table "grid" => GridRow, GridColumns {
+        /// Start of the bin.
+        bin_start_ns: i64 = Nanoseconds,
+        /// Width of the bin.
+        bin_ns: i64 = Nanoseconds,
+        /// Switches open at the end of the bin.
+        open_switches: u32 = Count,
+        /// Load cut off at the end of the bin, of all premises that the meters stand for.
+        lost_w: f64 = Watts,
+        /// Frequency at the end of the bin.
+        frequency_hz: f64 = Hertz,
+        /// Lowest frequency in the bin.
+        frequency_min_hz: f64 = Hertz,
+        /// Highest frequency in the bin.
+        frequency_max_hz: f64 = Hertz,
+    }
+}

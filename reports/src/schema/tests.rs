@@ -2,14 +2,16 @@ use std::collections::BTreeSet;
 
 use super::*;
 
-const UNITS: [Unit; 7] = [
+const UNITS: [Unit; 9] = [
     Unit::Bytes,
     Unit::Count,
+    Unit::Hertz,
     Unit::Identifier,
     Unit::Nanoseconds,
     Unit::PartsPerBillion,
     Unit::Ratio,
     Unit::WattHours,
+    Unit::Watts,
 ];
 
 fn columns() -> impl Iterator<Item = (&'static str, &'static ColumnDef)> {

@@ -6,6 +6,7 @@
 
 mod attacks;
 mod sections;
+mod switching;
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -8,8 +8,8 @@ use super::Builder;
 use crate::read::{empty, label_counts, numbers};
 use crate::schema::{Row, TableDef, label};
 use crate::{
-    AttackRow, AuthRow, Error, HeadendRow, KeyRow, MessageRow, MeterRow, ReadRow, RejectRow,
-    Results, TrafficRow,
+    AttackRow, AuthRow, CommandRow, Error, GridRow, HeadendRow, KeyRow, MessageRow, MeterRow,
+    ReadRow, RejectRow, Results, TrafficRow,
 };
 
 pub(super) const NANOSECONDS: f64 = 1e9;
@@ -82,6 +82,34 @@ const SOURCES: &[Source] = &[
             "action", "label", "time_ns", "end_ns", "count", "bytes", "outcome", "cause",
         ],
         super::attacks::attacks,
+    ),
+    (
+        CommandRow::TABLE,
+        &[
+            "authorised",
+            "action",
+            "ordered_ns",
+            "issued_ns",
+            "accepted_ns",
+            "applied_ns",
+            "latency_ns",
+            "transmissions",
+            "effect",
+            "outcome",
+            "cause",
+        ],
+        super::switching::commands,
+    ),
+    (
+        GridRow::TABLE,
+        &[
+            "bin_ns",
+            "open_switches",
+            "lost_w",
+            "frequency_min_hz",
+            "frequency_max_hz",
+        ],
+        super::switching::grid,
     ),
 ];
 

@@ -1,0 +1,208 @@
+//! The metrics of orders to switches and of the power system.
+
+use std::collections::BTreeMap;
+
+use polars::prelude::{DataFrame, PolarsResult};
+
+use super::Builder;
+use super::sections::{NANOSECONDS, and, count, is, numbers_where, options};
+use crate::read::numbers;
+use crate::schema::label;
+
+const MEGAWATT: f64 = 1e6;
+/// Target of RFC 8036 §4.2 for connecting and disconnecting: 98 % within this time.
+const PROMPT_S: f64 = 10.0;
+
+/// Adds what became of orders to switches.
+pub(super) fn commands(frame: &DataFrame, out: &mut Builder) -> PolarsResult<()> {
+    let all = frame.height() as f64;
+    let present = |column: &str| -> PolarsResult<f64> { Ok(numbers(frame, column)?.len() as f64) };
+    let (issued, accepted) = (present("issued_ns")?, present("accepted_ns")?);
+    let latencies: Vec<f64> = numbers(frame, "latency_ns")?
+        .into_iter()
+        .map(|latency| latency / NANOSECONDS)
+        .collect();
+    let applied = latencies.len() as f64;
+    let confirmed = count(&is(frame, "outcome", label::SUCCESS)?);
+    let prompt = latencies.iter().filter(|latency| **latency <= PROMPT_S);
+    let prompt = prompt.count() as f64;
+    let effect = |effect| -> PolarsResult<f64> { Ok(count(&is(frame, "effect", effect)?)) };
+    for (path, doc, value) in [
+        ("commands.count", "Orders to switches.", all),
+        ("commands.issued", "Of these, sent.", issued),
+        (
+            "commands.accepted",
+            "Of these, verified and taken by the meter.",
+            accepted,
+        ),
+        (
+            "commands.applied",
+            "Orders whose switch came to be in the position ordered.",
+            applied,
+        ),
+        (
+            "commands.moved",
+            "Of these, orders that moved the switch.",
+            effect(label::MOVED)?,
+        ),
+        (
+            "commands.taken_back",
+            "Orders that a later one took back before the switch moved.",
+            effect(label::TAKEN_BACK)?,
+        ),
+        (
+            "commands.confirmed",
+            "Orders of which the meter has confirmed the completion.",
+            confirmed,
+        ),
+        (
+            "commands.rejected",
+            "Orders that the meter refused.",
+            count(&is(frame, "outcome", label::REJECTED)?),
+        ),
+        (
+            "commands.timed_out",
+            "Orders without a response, or without a session to send them in.",
+            count(&is(frame, "outcome", label::TIMEOUT)?),
+        ),
+        (
+            "commands.transmissions",
+            "Requests sent for orders.",
+            numbers(frame, "transmissions")?.iter().sum(),
+        ),
+    ] {
+        out.number(path, doc, Some(value));
+    }
+    for (path, doc, part) in [
+        ("commands.applied_ratio", "Applied of all orders.", applied),
+        (
+            "commands.confirmed_ratio",
+            "Confirmed of all orders.",
+            confirmed,
+        ),
+        (
+            "commands.applied_within_10s_ratio",
+            "Applied within 10 s of the order, of all orders (RFC 8036 §4.2 wants 98 %).",
+            prompt,
+        ),
+    ] {
+        out.ratio(path, doc, part, all);
+    }
+    out.distribution(
+        "commands.latency_s",
+        "From the order to its effect.",
+        latencies,
+    );
+    unauthorised(frame, out)?;
+    outcomes(frame, out)
+}
+
+/// Attackers' orders to open: what they achieved, and whom an intervention saved.
+fn unauthorised(frame: &DataFrame, out: &mut Builder) -> PolarsResult<()> {
+    let authorised = frame.column("authorised")?.bool()?;
+    let theirs: Vec<bool> = authorised
+        .iter()
+        .map(|authorised| authorised == Some(false))
+        .collect();
+    let theirs = and(&theirs, &is(frame, "action", label::DISCONNECT)?);
+    let orders = count(&theirs);
+    let opened = and(&theirs, &is(frame, "effect", label::MOVED)?);
+    let opened_count = count(&opened);
+    out.number(
+        "commands.unauthorised",
+        "Orders of attackers to open a switch.",
+        Some(orders),
+    );
+    out.number(
+        "commands.unauthorised_opened",
+        "Of these, orders that opened it.",
+        Some(opened_count),
+    );
+    out.number(
+        "commands.saved",
+        "Of these, orders that never opened it: withdrawn, taken back, refused or lost.",
+        Some(orders - opened_count),
+    );
+    out.ratio(
+        "commands.saved_ratio",
+        "Orders of attackers that never opened a switch, of all of these.",
+        orders - opened_count,
+        orders,
+    );
+    let first = numbers_where(frame, "ordered_ns", &theirs)?;
+    let last = numbers_where(frame, "applied_ns", &opened)?;
+    let start = first.into_iter().reduce(f64::min);
+    let end = last.into_iter().reduce(f64::max);
+    out.number(
+        "commands.unauthorised_span_s",
+        "From the first order of an attacker to the last switch that it opened.",
+        start
+            .zip(end)
+            .map(|(start, end)| (end - start) / NANOSECONDS),
+    );
+    Ok(())
+}
+
+fn outcomes(frame: &DataFrame, out: &mut Builder) -> PolarsResult<()> {
+    let mut causes: BTreeMap<String, u64> = BTreeMap::new();
+    for cause in frame.column("cause")?.str()?.iter().flatten() {
+        *causes.entry(cause.to_owned()).or_default() += 1;
+    }
+    out.breakdown("commands.causes", causes);
+    Ok(())
+}
+
+/// Adds what the power system felt.
+pub(super) fn grid(frame: &DataFrame, out: &mut Builder) -> PolarsResult<()> {
+    let lost: Vec<f64> = numbers(frame, "lost_w")?
+        .into_iter()
+        .map(|watts| watts / MEGAWATT)
+        .collect();
+    let most = |values: &[f64]| values.iter().copied().reduce(f64::max);
+    out.number(
+        "load.lost_mw.max",
+        "Most load cut off at the same time.",
+        most(&lost),
+    );
+    out.number(
+        "load.lost_mw.end",
+        "Load cut off at the end of the run.",
+        lost.last().copied(),
+    );
+    let widths: Vec<f64> = numbers(frame, "bin_ns")?;
+    let before = core::iter::once(0.0).chain(lost.iter().copied());
+    let ramps: Vec<f64> = before
+        .zip(&lost)
+        .zip(&widths)
+        .map(|((before, now), width)| (now - before).abs() * NANOSECONDS / width)
+        .collect();
+    out.number(
+        "load.ramp_mw_per_s.max",
+        "Steepest change of load within a second.",
+        most(&ramps),
+    );
+    let open = numbers(frame, "open_switches")?;
+    out.number(
+        "load.open_switches.max",
+        "Most switches open at the same time.",
+        most(&open),
+    );
+    out.number(
+        "load.open_switches.end",
+        "Switches open at the end of the run.",
+        open.last().copied(),
+    );
+    let lowest = options(frame, "frequency_min_hz")?.into_iter().flatten();
+    out.number(
+        "load.frequency_hz.min",
+        "Lowest frequency of the power system.",
+        lowest.reduce(f64::min),
+    );
+    let highest = options(frame, "frequency_max_hz")?.into_iter().flatten();
+    out.number(
+        "load.frequency_hz.max",
+        "Highest frequency of the power system.",
+        highest.reduce(f64::max),
+    );
+    Ok(())
+}
