@@ -5,6 +5,7 @@
 //! threads nor on how the fleet is divided into domains.
 
 mod rows;
+mod switching;
 mod totals;
 
 use std::collections::BTreeMap;
@@ -20,12 +21,14 @@ use models::telemetry::{
 };
 use models::time::{Duration, Time};
 use reports::schema::tables::{
-    AttackRow, AuthRow, HeadendRow, KeyRow, MessageRow, MeterRow, ReadRow, RejectRow, TrafficRow,
+    AttackRow, AuthRow, CommandRow, GridRow, HeadendRow, KeyRow, MessageRow, MeterRow, ReadRow,
+    RejectRow, TrafficRow,
 };
 use reports::{Error, Provenance, TableWriter};
 
 use crate::run::FleetDomain;
 use crate::scenario::schema::{Keys, Table};
+use switching::Switching;
 use totals::MeterTotals;
 
 /// What has been counted besides the tables.
@@ -63,6 +66,8 @@ struct Writers {
     headend: Option<TableWriter<HeadendRow>>,
     rejects: Option<TableWriter<RejectRow>>,
     attacks: Option<TableWriter<AttackRow>>,
+    commands: Option<TableWriter<CommandRow>>,
+    grid: Option<TableWriter<GridRow>>,
 }
 
 /// Records one run.
@@ -76,6 +81,7 @@ pub struct Recorder {
     /// Lanes or collision domains of each medium.
     channels: Vec<u64>,
     buffers: Buffers,
+    switching: Switching,
 }
 
 /// Records of all domains since the last synchronisation point; kept for their capacity.
@@ -124,6 +130,8 @@ impl Recorder {
             headend: writer(wanted(Table::Headend), folder, provenance)?,
             rejects: writer(wanted(Table::Rejects), folder, provenance)?,
             attacks: writer(wanted(Table::Attacks), folder, provenance)?,
+            commands: writer(wanted(Table::Commands), folder, provenance)?,
+            grid: writer(wanted(Table::Grid), folder, provenance)?,
         };
         let totals = vec![MeterTotals::default(); fleet.meters() as usize];
         let counts = Counts {
@@ -140,6 +148,7 @@ impl Recorder {
             counts,
             bin_start: Time::ZERO,
             buffers: Buffers::default(),
+            switching: Switching::default(),
         })
     }
 
@@ -174,12 +183,14 @@ impl Recorder {
     pub fn finish(mut self, domains: &mut [&mut FleetDomain], now: Time) -> Result<Counts, Error> {
         for domain in domains.iter_mut() {
             domain.world_mut().record_live_keys(now);
+            domain.world_mut().record_open_commands(now);
             domain.world_mut().conclude_attacks(now);
             self.take(domain.world_mut().telemetry_mut());
         }
         self.write_records()?;
         self.write_missing_reads()?;
         self.write_meters(domains)?;
+        self.write_switching(now)?;
         let Writers {
             meters,
             auth,
@@ -190,6 +201,8 @@ impl Recorder {
             headend,
             rejects,
             attacks,
+            commands,
+            grid,
         } = self.writers;
         finish(meters)?;
         finish(auth)?;
@@ -200,6 +213,8 @@ impl Recorder {
         finish(headend)?;
         finish(rejects)?;
         finish(attacks)?;
+        finish(commands)?;
+        finish(grid)?;
         Ok(self.counts)
     }
 
@@ -215,6 +230,9 @@ impl Recorder {
             let sum = buffers.attack_traffic.entry(traffic);
             sum.or_default().add(&count);
         }
+        let switching = &mut self.switching;
+        switching.commands.append(&mut telemetry.commands);
+        switching.switches.append(&mut telemetry.switches);
         for (node, count) in std::mem::take(&mut telemetry.rejects) {
             *buffers.rejects.entry(node).or_default() += count;
         }
@@ -393,6 +411,17 @@ impl Recorder {
         missing.sort_by_key(|read| (read.due, read.meter));
         for read in &missing {
             push(&mut self.writers.reads, || rows::read(read))?;
+        }
+        Ok(())
+    }
+
+    fn write_switching(&mut self, now: Time) -> Result<(), Error> {
+        self.switching.sort();
+        for row in self.switching.commands(&self.fleet.attackers) {
+            push(&mut self.writers.commands, || row)?;
+        }
+        for row in self.switching.grid(self.fleet.grid, now) {
+            push(&mut self.writers.grid, || row)?;
         }
         Ok(())
     }

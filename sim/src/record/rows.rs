@@ -38,11 +38,11 @@ impl Bin {
     }
 }
 
-fn time(time: Time) -> i64 {
+pub(super) fn time(time: Time) -> i64 {
     i64::try_from(time.as_nanos()).unwrap_or(i64::MAX)
 }
 
-fn duration(duration: Duration) -> i64 {
+pub(super) fn duration(duration: Duration) -> i64 {
     i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)
 }
 

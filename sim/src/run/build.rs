@@ -2,17 +2,21 @@
 
 use std::sync::Arc;
 
+use firmware::c1219::switch::SwitchAction;
 use firmware::c1222::aptitle::Title;
 use firmware::c1222::epsem::Mode;
 use firmware::crypto::{Integrity, Prf};
 use firmware::eap::AuthenticatorConfig;
 use firmware::meter::{Reauthentication, ReportPolicy};
 use firmware::{headend, meter, pana, ukmf};
+use models::attack::Attacker;
 use models::fleet::{Action, Cohort, Fleet, HeadendPlan, Partition, ReportPlan, Tap, TimelineStep};
 use models::link::csma::Capture;
+use models::switching::batches;
 use models::time::{Duration, Time};
 
 use crate::scenario::schema::{self, Scenario};
+use crate::scenario::switching::gap;
 
 /// Arcs of the head-end's ApTitle below the network root.
 const HEADEND_TITLE: [u32; 2] = [2, 1];
@@ -34,7 +38,7 @@ pub(super) fn fleet(scenario: &Scenario, partition: Partition) -> Fleet {
     };
     let pana = Arc::new(pana_config(scenario));
     let server_identity: Arc<[u8]> = scenario.headend.id.as_bytes().into();
-    let timeline = scenario
+    let timeline: Vec<TimelineStep> = scenario
         .timeline
         .iter()
         .map(|step| TimelineStep {
@@ -51,7 +55,7 @@ pub(super) fn fleet(scenario: &Scenario, partition: Partition) -> Fleet {
             cohort: tap.cohort.as_deref().map(cohort_index),
         })
         .collect();
-    let attackers = scenario
+    let attackers: Vec<Attacker> = scenario
         .attackers
         .iter()
         .map(|attacker| attacker.model(scenario.duration, cohort_index))
@@ -71,6 +75,8 @@ pub(super) fn fleet(scenario: &Scenario, partition: Partition) -> Fleet {
         headend: headend_plan(&scenario.headend),
         meter_firmware: Arc::new(meter_firmware(scenario, &pana, &server_identity)),
         headend_software: Arc::new(headend_software(scenario, &pana, &server_identity)),
+        switching: batches(&timeline, &attackers),
+        grid: scenario.grid.model(),
         timeline,
         taps,
         attackers,
@@ -95,6 +101,7 @@ fn cohorts(scenario: &Scenario, link_index: impl Fn(&str) -> usize) -> Vec<Cohor
             identity: cohort.identity.clone(),
             inbox: cohort.inbox as usize,
             psk: cohort.psk.policy(),
+            back_feed_ppb: cohort.back_feed.ppb(),
         };
         first += cohort.count;
         plan
@@ -213,6 +220,7 @@ fn meter_firmware(
             .register
             .then_some(scenario.traffic.registration_period),
         headend_title: headend_title(),
+        device: scenario.switch.device(),
     }
 }
 
@@ -235,7 +243,13 @@ fn headend_software(
         interval_s: interval_s(scenario),
         acceptance_window: ACCEPTANCE_WINDOW,
         registration_period: scenario.traffic.registration_period,
+        commands: scenario.headend.commands.policy(scenario.headend.instances),
     }
+}
+
+/// RANDOM_WINDOW of an order.
+fn window_s(window: Duration) -> u16 {
+    u16::try_from(window.as_secs()).unwrap_or(u16::MAX)
 }
 
 fn action(
@@ -274,6 +288,30 @@ fn action(
             link: link_index(medium),
             loss_ppb: loss.ppb(),
             duration: *duration,
+        },
+        schema::Action::Disconnect {
+            cohort,
+            fraction,
+            rate_per_s,
+            window,
+        } => Action::Switch {
+            cohort: cohort_index(cohort),
+            fraction_ppb: fraction.ppb(),
+            action: SwitchAction::Open,
+            gap: rate_per_s.map_or(Duration::ZERO, gap),
+            window_s: window_s(*window),
+        },
+        schema::Action::Connect {
+            cohort,
+            fraction,
+            rate_per_s,
+            window,
+        } => Action::Switch {
+            cohort: cohort_index(cohort),
+            fraction_ppb: fraction.ppb(),
+            action: SwitchAction::Close,
+            gap: rate_per_s.map_or(Duration::ZERO, gap),
+            window_s: window_s(*window),
         },
         schema::Action::Reauthenticate {
             cohort,

@@ -42,6 +42,26 @@ pub(super) fn words(action: &Action) -> String {
             loss.to_text(),
             duration.to_text()
         ),
+        Action::Disconnect {
+            cohort,
+            fraction,
+            window: width,
+            ..
+        } => format!(
+            "switches of {} of {cohort} open{}",
+            fraction.to_text(),
+            window("within", *width)
+        ),
+        Action::Connect {
+            cohort,
+            fraction,
+            window: width,
+            ..
+        } => format!(
+            "switches of {} of {cohort} close{}",
+            fraction.to_text(),
+            window("within", *width)
+        ),
         Action::Reauthenticate {
             cohort,
             fraction,

@@ -49,6 +49,8 @@ choice! {
         Tap,
         /// In a node that forwards for its victims: also drops, alters and delays datagrams.
         OnPath,
+        /// At the head-end: also gives orders in its name.
+        HeadEnd,
     }
 }
 
@@ -83,6 +85,8 @@ choice! {
         SessionKeys,
         /// The pre-shared keys.
         PreSharedKeys,
+        /// What an operator knows: how to give orders that the head-end carries out.
+        Operator,
     }
 }
 
@@ -231,6 +235,15 @@ choice! {
             /// Share of them.
             share: Ratio = Ratio::ONE,
         },
+        /// Orders to the switches of all victims, through the queue of the head-end.
+        MassDisconnect {
+            /// How often all are ordered to move: to open first, then to close, and so on.
+            waves: u32 = 1,
+            /// From wave to wave.
+            hold: Duration = Duration::from_secs(300),
+            /// From the first order until the operator stops it and closes all switches again.
+            detected_after: Option<Duration> = None,
+        },
         /// Datagrams are held on the path and forwarded later.
         Delay {
             /// How much later.
@@ -290,6 +303,7 @@ impl Position {
             Self::Remote => attack::Position::Remote,
             Self::Tap => attack::Position::Tap,
             Self::OnPath => attack::Position::OnPath,
+            Self::HeadEnd => attack::Position::HeadEnd,
         }
     }
 }
@@ -311,6 +325,7 @@ impl Knowledge {
             Self::Identities => attack::Knowledge::Identities,
             Self::SessionKeys => attack::Knowledge::SessionKeys,
             Self::PreSharedKeys => attack::Knowledge::PreSharedKeys,
+            Self::Operator => attack::Knowledge::Operator,
         }
     }
 }
@@ -396,6 +411,15 @@ impl Attack {
                 by,
                 protocols: protocols.model(),
                 share_ppb: share.ppb(),
+            },
+            Self::MassDisconnect {
+                waves,
+                hold,
+                detected_after,
+            } => attack::Attack::MassDisconnect {
+                waves,
+                hold,
+                detected_after,
             },
             Self::Jam { burst, period } => attack::Attack::Jam { burst, period },
         }

@@ -31,6 +31,7 @@ pub mod schema;
 mod segments;
 mod suggest;
 pub mod sweep;
+pub mod switching;
 #[cfg(test)]
 mod tests;
 pub mod units;

@@ -16,6 +16,7 @@ pub use super::attackers::{Attacker, Psk};
 pub use super::dist::Dist;
 pub use super::mcu::Mcu;
 pub use super::media::{Band, Coverage, Fading, Medium, MeshPhy, MeshTopology, Technology, Tone};
+pub use super::switching::{Commands, Grid, Switch};
 
 record! {
     /// A whole experiment: who takes part, what happens and what is expected.
@@ -46,6 +47,10 @@ record! {
         traffic: Traffic = Traffic::default(),
         /// Consumption that meters measure.
         load: Load = Load::default(),
+        /// Service switches of the meters.
+        switch: Switch = Switch::default(),
+        /// The power system behind the premises.
+        grid: Grid = Grid::default(),
         /// Faults and actions at fixed times.
         timeline: Vec<Step> = Vec::new(),
         /// Passive observers of links; they change nothing.
@@ -86,6 +91,8 @@ record! {
         inbox: u32 = 16,
         /// How the pre-shared keys came about.
         psk: Psk = Psk::Random,
+        /// Share of the meters behind whose open switch something feeds back.
+        back_feed: Ratio = Ratio::ZERO,
     }
 }
 
@@ -223,6 +230,8 @@ settings! {
         replace_on_new_pci: bool = true,
         /// Service times.
         costs: ServerCosts = ServerCosts::default(),
+        /// Orders to switches.
+        commands: Commands = Commands::default(),
     }
 }
 
@@ -363,6 +372,28 @@ choice! {
             /// How long.
             duration: Duration,
         },
+        /// The operator opens switches.
+        Disconnect {
+            /// Whose meters.
+            cohort: String,
+            /// Share of the meters, drawn at random; equal shares are the same meters.
+            fraction: Ratio = Ratio::ONE,
+            /// Orders per second; what `headend.commands` allows if absent.
+            rate_per_s: Option<f64> = None,
+            /// Window in which each meter acts at random; whole seconds.
+            window: Duration = Duration::ZERO,
+        },
+        /// The operator closes switches.
+        Connect {
+            /// Whose meters.
+            cohort: String,
+            /// Share of the meters, drawn at random; equal shares are the same meters.
+            fraction: Ratio = Ratio::ONE,
+            /// Orders per second; what `headend.commands` allows if absent.
+            rate_per_s: Option<f64> = None,
+            /// Window in which each meter acts at random; whole seconds.
+            window: Duration = Duration::ZERO,
+        },
         /// Meters re-authenticate ahead of time, as after a key revocation.
         Reauthenticate {
             /// Whose meters.
@@ -421,12 +452,16 @@ choice! {
         Rejects,
         /// One row per action of an attacker.
         Attacks,
+        /// One row per order to a switch.
+        Commands,
+        /// One row per second of the power system, once a switch has moved.
+        Grid,
     }
 }
 
 impl Table {
     /// All tables.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Meters,
         Self::Auth,
         Self::Keys,
@@ -436,6 +471,8 @@ impl Table {
         Self::Headend,
         Self::Rejects,
         Self::Attacks,
+        Self::Commands,
+        Self::Grid,
     ];
 }
 

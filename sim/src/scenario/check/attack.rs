@@ -1,5 +1,6 @@
 //! Rules about attackers: that they exist in time and place, and can do what they do.
 
+use firmware::Duration;
 use models::fleet::ATTACKERS_MAX;
 
 use firmware::Duration;
@@ -92,6 +93,12 @@ fn check_capability(attacker: &Attacker, path: &str, judge: &mut Judge<'_>) {
         &format!("{path}.every"),
         "the time between two actions must be at least 1us",
     );
+    let insider = matches!(attacker.attack, Attack::MassDisconnect { .. });
+    judge.range(
+        insider && !attacker.ramp.is_zero(),
+        &format!("{path}.ramp"),
+        "orders to switches are given in waves, not over a ramp",
+    );
     let plan = attacker.model(attacker.start, |_| 0);
     let (position, knowledge) = plan.attack.needs();
     let name = plan.attack.name();
@@ -121,9 +128,13 @@ fn check_foothold(scenario: &Scenario, attacker: &Attacker, path: &str, judge: &
         );
     }
     judge.contradiction(
-        !is_access && matches!(attacker.attack, Attack::Rogue | Attack::Clone),
+        !is_access
+            && matches!(
+                attacker.attack,
+                Attack::Rogue | Attack::Clone | Attack::MassDisconnect { .. }
+            ),
         [&foothold, &attack],
-        "these meters come from the network: a foothold has no effect",
+        "these attackers are elsewhere: a foothold has no effect",
         "leave the foothold out",
     );
     let shares = |cohort: &Cohort| {
@@ -206,6 +217,27 @@ fn check_attack(attack: &Attack, path: &str, judge: &mut Judge<'_>) {
                 !(1..=GUESSES_MAX).contains(guesses),
                 &format!("{path}.guesses"),
                 &format!("1 to {GUESSES_MAX} guesses are made, each of them really"),
+            );
+        }
+        Attack::MassDisconnect {
+            waves,
+            hold,
+            detected_after,
+        } => {
+            judge.range(
+                !(1..=10_000).contains(waves),
+                &format!("{path}.waves"),
+                "there are 1 to 10000 waves",
+            );
+            judge.range(
+                hold.is_zero(),
+                &format!("{path}.hold"),
+                "the time from wave to wave must be above zero",
+            );
+            judge.range(
+                detected_after.is_some_and(Duration::is_zero),
+                &format!("{path}.detected_after"),
+                "an attack that is stopped at once is none",
             );
         }
         Attack::Jam { burst, period } => {

@@ -9,6 +9,7 @@ mod population;
 mod service;
 mod shared;
 mod sweep;
+mod switching;
 #[cfg(test)]
 mod tests;
 
@@ -28,6 +29,7 @@ pub(super) fn check(scenario: &Scenario, survey: Survey, report: &mut Report) {
     sweep::check(scenario, &mut judge);
     shared::check(scenario, &mut judge);
     attack::check(scenario, &mut judge);
+    switching::check(scenario, &mut judge);
 }
 
 /// Finds places and collects verdicts.

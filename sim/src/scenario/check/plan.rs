@@ -83,6 +83,18 @@ fn check_step(scenario: &Scenario, step: &Step, path: &str, judge: &mut Judge<'_
             fraction,
             within,
         } => (whose, window, share) = (Some(cohort), Some(*within), Some(*fraction)),
+        Action::Disconnect {
+            cohort,
+            fraction,
+            window: delay,
+            ..
+        }
+        | Action::Connect {
+            cohort,
+            fraction,
+            window: delay,
+            ..
+        } => (whose, window, share) = (Some(cohort), Some(*delay), Some(*fraction)),
         Action::HeadendDown {
             instance, duration, ..
         } => {

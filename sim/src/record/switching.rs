@@ -1,0 +1,204 @@
+//! Orders to switches and what became of them: the tables `commands` and `grid`.
+//!
+//! What the head-end knows of an order and what its meter did are observed apart, and only
+//! together they make a row. So both are kept until the run ends: about 150 octets per order.
+
+use std::collections::BTreeMap;
+
+use firmware::headend::CommandOutcome;
+use firmware::meter::SwitchStep;
+use models::attack::Attacker;
+use models::grid::{GridPlan, Swing};
+use models::switching::Origin;
+use models::telemetry::{CommandRecord, SwitchRecord};
+use models::time::{Duration, Time};
+use reports::label;
+use reports::schema::tables::{CommandRow, GridRow};
+
+use super::rows::{duration, time};
+
+/// Width of a row of the table `grid`.
+const STEP: Duration = Duration::from_secs(1);
+
+/// Everything about switches since the start of the run.
+#[derive(Debug, Default)]
+pub(super) struct Switching {
+    pub(super) commands: Vec<CommandRecord>,
+    pub(super) switches: Vec<SwitchRecord>,
+}
+
+/// What the meter did about an order.
+#[derive(Clone, Copy, Debug, Default)]
+struct Effect {
+    accepted: Option<Time>,
+    ended: Option<Time>,
+    result: Option<&'static str>,
+    watts: f64,
+}
+
+impl Switching {
+    /// Puts the records in an order that knows nothing of domains.
+    pub(super) fn sort(&mut self) {
+        let ordered = |record: &CommandRecord| {
+            let report = &record.report;
+            (report.ordered, record.meter, report.ended, report.sequence)
+        };
+        self.commands.sort_by_key(ordered);
+        // What a switch does at the same time keeps the order in which it did it.
+        self.switches
+            .sort_by_key(|record| (record.time, record.meter));
+    }
+
+    /// The rows of the table `commands`; the records have been sorted.
+    pub(super) fn commands(&self, attackers: &[Attacker]) -> Vec<CommandRow> {
+        let effects = self.effects();
+        let rows = self.commands.iter().zip(&effects);
+        rows.map(|(record, effect)| row(record, effect, attackers))
+            .collect()
+    }
+
+    /// What meters did about each of the commands.
+    ///
+    /// Sequence numbers repeat after 255 orders to a meter: an effect belongs to the latest order
+    /// with its number that had been sent by then.
+    fn effects(&self) -> Vec<Effect> {
+        let mut effects = vec![Effect::default(); self.commands.len()];
+        let mut issued: Vec<(Time, usize)> = (0..)
+            .zip(&self.commands)
+            .filter_map(|(index, record)| {
+                let issued = record.report.issued?;
+                Some((Time(issued.as_nanos()), index))
+            })
+            .collect();
+        issued.sort_unstable();
+        let mut latest: BTreeMap<(u32, u8), usize> = BTreeMap::new();
+        let mut issued = issued.into_iter().peekable();
+        for switch in &self.switches {
+            while let Some((_, index)) = issued.next_if(|(time, _)| *time <= switch.time) {
+                let record = &self.commands[index];
+                latest.insert((record.meter, record.report.sequence), index);
+            }
+            let key = (switch.meter, switch.sequence);
+            if let Some(&index) = latest.get(&key) {
+                effects[index].take(switch);
+            }
+        }
+        effects
+    }
+
+    /// The rows of the table `grid`, from the first movement to `end`.
+    pub(super) fn grid(&self, plan: GridPlan, end: Time) -> Vec<GridRow> {
+        let mut moves = self
+            .switches
+            .iter()
+            .filter_map(|record| match record.step {
+                SwitchStep::Done {
+                    closed,
+                    moved: true,
+                } => Some((record.time, closed, record.watts)),
+                _ => None,
+            })
+            .peekable();
+        let Some(&(first, _, _)) = moves.peek() else {
+            return Vec::new();
+        };
+        let mut swing = Swing::new(plan);
+        let mut at = Time::from_secs(first.as_secs());
+        swing.advance(at);
+        let (mut open, mut lost_w) = (0_i64, 0.0);
+        let mut rows = Vec::new();
+        while at < end {
+            let next = (at + STEP).min(end);
+            let (mut low, mut high) = (swing.frequency_hz(), swing.frequency_hz());
+            while let Some((time, closed, watts)) = moves.next_if(|(time, _, _)| *time < next) {
+                let (below, above) = swing.advance(time);
+                (low, high) = (low.min(below), high.max(above));
+                let sign = if closed { -1.0 } else { 1.0 };
+                open += if closed { -1 } else { 1 };
+                lost_w = if open == 0 {
+                    0.0
+                } else {
+                    lost_w + sign * watts
+                };
+                swing.set_lost(lost_w);
+            }
+            let (below, above) = swing.advance(next);
+            rows.push(GridRow {
+                bin_start_ns: time(at),
+                bin_ns: duration(next.saturating_since(at)),
+                open_switches: u32::try_from(open).unwrap_or(0),
+                lost_w: lost_w * plan.premises_per_meter,
+                frequency_hz: swing.frequency_hz(),
+                frequency_min_hz: low.min(below),
+                frequency_max_hz: high.max(above),
+            });
+            at = next;
+        }
+        rows
+    }
+}
+
+impl Effect {
+    fn take(&mut self, switch: &SwitchRecord) {
+        match switch.step {
+            SwitchStep::Accepted(_) => {
+                self.accepted = self.accepted.or(Some(switch.time));
+                return;
+            }
+            SwitchStep::Done { moved: true, .. } => {
+                self.result = Some(label::MOVED);
+                self.watts = switch.watts;
+            }
+            SwitchStep::Done { moved: false, .. } => self.result = Some(label::UNMOVED),
+            SwitchStep::TakenBack => self.result = Some(label::TAKEN_BACK),
+            SwitchStep::Refused(refusal) => self.result = Some(refusal.name()),
+        }
+        self.accepted = self.accepted.or(Some(switch.time));
+        self.ended = Some(switch.time);
+    }
+
+    /// When the switch was where the order wants it.
+    fn applied(&self) -> Option<Time> {
+        let applied = matches!(self.result, Some(label::MOVED | label::UNMOVED));
+        self.ended.filter(|_| applied)
+    }
+}
+
+fn row(record: &CommandRecord, effect: &Effect, attackers: &[Attacker]) -> CommandRow {
+    let report = &record.report;
+    let at = |instant: firmware::Instant| Time(instant.as_nanos());
+    let ordered = at(report.ordered);
+    let outcome = match report.outcome {
+        CommandOutcome::Confirmed => label::SUCCESS,
+        CommandOutcome::Denied(_) | CommandOutcome::Failed(_) | CommandOutcome::Foreign => {
+            label::REJECTED
+        }
+        CommandOutcome::Unanswered | CommandOutcome::Unreachable => label::TIMEOUT,
+        CommandOutcome::Superseded | CommandOutcome::Withdrawn | CommandOutcome::Pending => {
+            label::CLOSED
+        }
+    };
+    let applied = effect.applied();
+    CommandRow {
+        meter: record.meter,
+        instance: record.instance,
+        origin: match Origin::of(report.order.origin) {
+            Origin::Operator => label::OPERATOR.to_owned(),
+            Origin::Attacker(attacker) => attackers[attacker as usize].name.clone(),
+        },
+        authorised: report.order.origin == Origin::Operator.number(),
+        action: report.order.action.name(),
+        ordered_ns: time(ordered),
+        issued_ns: report.issued.map(|issued| time(at(issued))),
+        accepted_ns: effect.accepted.map(time),
+        applied_ns: applied.map(time),
+        responded_ns: report.responded.map(|responded| time(at(responded))),
+        ended_ns: time(at(report.ended)),
+        latency_ns: applied.map(|applied| duration(applied.saturating_since(ordered))),
+        transmissions: report.transmissions,
+        effect: effect.result,
+        load_w: effect.watts,
+        outcome,
+        cause: (outcome != label::SUCCESS).then(|| report.outcome.name()),
+    }
+}
