@@ -195,6 +195,9 @@ mod tests {
         };
         let single = reach(30_000);
         assert!(reach(1_500) > 1.2 * single, "near the natural period");
-        assert!(reach(100) < 0.2 * single, "too fast for the inertia");
+        assert!(
+            reach(100) < 0.7 * single,
+            "too fast to be more than its mean"
+        );
     }
 }
