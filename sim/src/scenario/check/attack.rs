@@ -3,8 +3,6 @@
 use firmware::Duration;
 use models::fleet::ATTACKERS_MAX;
 
-use firmware::Duration;
-
 use super::super::attackers::{Attack, Attacker, Foothold, Leak, Psk, Tampering};
 use super::super::schema::{Cohort, Medium, Scenario};
 use super::super::units::{Quantity, Ratio};
