@@ -16,6 +16,7 @@
 //! | [`c1222`] | ANSI C12.22 APDUs, services and EAX′ security | IEEE 1703, RFC 6142 |
 //! | [`meter`] | the composition that a meter runs | - |
 //! | [`headend`] | the composition that a head-end instance runs | - |
+//! | [`memory`] | what a host may fetch ahead for a node | - |
 //!
 //! # Calling order
 //!
@@ -42,6 +43,7 @@ pub mod crypto;
 pub mod eap;
 mod env;
 pub mod headend;
+pub mod memory;
 pub mod meter;
 pub mod pana;
 mod reject;

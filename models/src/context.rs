@@ -486,11 +486,13 @@ pub fn fingerprint(datagram: &Datagram) -> u64 {
     };
     let mut hash = crate::rng::mix(socket(&datagram.source) ^ datagram.octets.len() as u64);
     hash = crate::rng::mix(hash ^ socket(&datagram.destination));
-    for chunk in datagram.octets.chunks(8) {
-        let mut word = [0; 8];
-        word[..chunk.len()].copy_from_slice(chunk);
+    let (words, rest) = datagram.octets.as_chunks();
+    let mut last = [0; 8];
+    last[..rest.len()].copy_from_slice(rest);
+    let last = (!rest.is_empty()).then_some(&last);
+    for word in words.iter().chain(last) {
         // A multiply-rotate step per word: enough to tell runs apart, at a nanosecond each.
-        hash = (hash ^ u64::from_le_bytes(word)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        hash = (hash ^ u64::from_le_bytes(*word)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         hash ^= hash >> 29;
     }
     hash

@@ -11,6 +11,8 @@ use bevy_ecs::system::{Query, SystemState};
 use bevy_ecs::world::World;
 
 use crate::attack::Attackers;
+use firmware::memory::Visitor;
+
 use crate::concentrator::{Admission, Concentrator, ConcentratorHost};
 use crate::context::{self, Context, DATAGRAM_MAX, Exchange, Kind};
 use crate::datagram::{Datagram, Pool};
@@ -19,6 +21,7 @@ use crate::fleet::{Action, Fleet, MeterCommand};
 use crate::headend::{Instance, InstanceHost};
 use crate::link::segment::Held;
 use crate::meter::{MeterHost, MeterQuery, Placement};
+use crate::prefetch::Prefetch;
 use crate::spawn;
 use crate::telemetry::{CommandRecord, KeyRecord, Side, Telemetry};
 use crate::time::Time;
@@ -211,6 +214,9 @@ impl<A: Agenda> Domain<A> {
             stop: None,
         };
         while let Some(event) = context.agenda.pop_before(end) {
+            if let Some(next) = context.agenda.upcoming() {
+                foresee(fleet, entities, &meters, &instances, next);
+            }
             let kind = Kind::of(&event).expect("the models post no event of another kind");
             let print = match kind {
                 Kind::Arrive | Kind::Offer | Kind::Inject => {
@@ -230,6 +236,13 @@ impl<A: Agenda> Domain<A> {
             let now = event.time;
             if event.target < context.fleet.meters() {
                 let meter = meters.get_mut(entity).expect("meters are never despawned");
+                meter.firmware.image.visit_memory(&mut Prefetch);
+                let peer = fleet.instance_entity(fleet.instance_of(event.target));
+                if let Some(instance) = entities[peer as usize]
+                    && let Ok(instance) = instances.get(instance)
+                {
+                    instance.visit_peer(fleet.rank_of(event.target), &mut Prefetch);
+                }
                 handle_meter_event(
                     MeterHost {
                         meter,
@@ -390,6 +403,32 @@ impl<A: Agenda> Domain<A> {
             });
             visit(meter, hops.unwrap_or(1));
         }
+    }
+}
+
+/// Fetches ahead what `next` is going to need.
+fn foresee(
+    fleet: &Fleet,
+    entities: &[Option<Entity>],
+    meters: &Query<'_, '_, MeterQuery, Without<Instance>>,
+    instances: &Query<'_, '_, &mut Instance, (With<Instance>, Without<Placement>)>,
+    next: &Event,
+) {
+    let Some(&Some(entity)) = entities.get(next.target as usize) else {
+        return;
+    };
+    if let Ok(meter) = meters.get(entity) {
+        Prefetch.visit(meter.placement);
+        Prefetch.visit(meter.firmware);
+        Prefetch.visit(meter.processor);
+        Prefetch.visit(meter.supply);
+        Prefetch.visit(meter.uplink);
+        Prefetch.visit(meter.premise);
+    } else if next.source < fleet.meters()
+        && let Ok(instance) = instances.get(entity)
+    {
+        let rank = fleet.rank_of(next.source);
+        instance.image.visit_memory(rank, &mut Prefetch);
     }
 }
 

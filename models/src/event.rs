@@ -64,6 +64,11 @@ pub trait Agenda {
     /// Takes the first event in key order whose time is before `end`.
     fn pop_before(&mut self, end: Time) -> Option<Event>;
 
+    /// An event that is probably taken soon, as far as that is known without effort.
+    fn upcoming(&self) -> Option<&Event> {
+        None
+    }
+
     /// The time of the first event, if any.
     fn next_time(&mut self) -> Option<Time>;
 }

@@ -30,6 +30,7 @@ pub mod headend;
 pub mod link;
 pub mod load;
 pub mod meter;
+mod prefetch;
 pub mod rng;
 mod spawn;
 pub mod switching;

@@ -18,6 +18,7 @@ use crate::c1222::node::{Kind, ReplyTo};
 use crate::c1222::service::{Register, Registered, Request, Response, ResponseCode};
 use crate::eap::Authenticator;
 use crate::eap::psk::PskServer;
+use crate::memory::Visitor;
 use crate::meter::{Channel, Interval, end_reason};
 use crate::pana::{Authentication, Authorizer, Decision, EnforcementPoint, LinkId, Paa, PaaEvent};
 use crate::pana::{PaaSession, SessionRef, TerminationCause};
@@ -139,6 +140,20 @@ impl Headend {
     pub fn subscribe(&mut self, subscription: Subscription) {
         self.subscribers.add(&self.config, subscription);
         self.key_ids.push(0);
+    }
+
+    /// Shows `visitor` what the instance keeps about the meter with this rank.
+    pub fn visit_subscriber(&self, rank: u32, visitor: &mut impl Visitor) {
+        visitor.visit(self.subscribers.get(rank));
+    }
+
+    /// Shows `visitor` what the next message of the meter with this rank needs beyond that.
+    pub fn visit_memory(&self, rank: u32, visitor: &mut impl Visitor) {
+        let subscriber = self.subscribers.get(rank);
+        subscriber.keys.visit_memory(visitor);
+        if let Some(session) = subscriber.session {
+            self.paa.visit_memory(session, visitor);
+        }
     }
 
     /// Takes the UDP payload of a datagram; `utc` is the time in seconds since 1970.

@@ -10,6 +10,7 @@ use super::device::{Device, SwitchEvent};
 use super::reporter::{self, Reporter};
 use crate::c1222::aptitle::Title;
 use crate::eap::psk::PskPeer;
+use crate::memory::Visitor;
 use crate::pana::CloseCause;
 use crate::time::{Instant, earlier};
 use crate::ukmf::{EndReason, KeyEvent, KeyStore, KeySummary, Role};
@@ -95,6 +96,11 @@ impl Meter {
             events: VecDeque::new(),
             config,
         }
+    }
+
+    /// Shows `visitor` what the next message needs beyond the image itself.
+    pub fn visit_memory(&self, visitor: &mut impl Visitor) {
+        self.keys.visit_memory(visitor);
     }
 
     /// The firmware starts: it looks for the head-end, unless a stored session is still valid.

@@ -20,6 +20,7 @@ use hashbrown::HashMap;
 
 use crate::crypto::{Integrity, MacKey, Secret, Work};
 use crate::eap;
+use crate::memory::Visitor;
 use crate::{Env, Instant};
 
 use super::config::Config;
@@ -216,6 +217,13 @@ impl<M: eap::ServerMethod> Paa<M> {
     /// A session that has not disappeared.
     pub fn session(&self, session: SessionRef) -> Option<&PaaSession<M>> {
         Some(&self.entry(session)?.session)
+    }
+
+    /// Shows `visitor` what is kept about `session`.
+    pub fn visit_memory(&self, session: SessionRef, visitor: &mut impl Visitor) {
+        if let Some(slot) = self.slots.get(session.slot() as usize) {
+            visitor.visit(slot);
+        }
     }
 
     /// The session with the identifier `session_id`.

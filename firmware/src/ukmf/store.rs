@@ -21,6 +21,7 @@ use super::replay::{Freshness, ReplayWindow};
 use crate::Env;
 use crate::crypto::eax_prime::EaxPrimeKey;
 use crate::crypto::{Secret, Work};
+use crate::memory::Visitor;
 use crate::time::{Duration, Instant};
 
 /// Most derived keys alive at once: two arrays in overlap, a retired key and one in reserve.
@@ -318,6 +319,13 @@ impl KeyStore {
     /// All derived keys that are not erased, in no particular order.
     pub fn keys(&self) -> impl Iterator<Item = &KeySummary> {
         self.live().map(|(_, epoch)| &epoch.summary)
+    }
+
+    /// Shows `visitor` the current key.
+    pub fn visit_memory(&self, visitor: &mut impl Visitor) {
+        if let Some(epoch) = self.current().and_then(|slot| self.epochs[slot].as_deref()) {
+            visitor.visit(epoch);
+        }
     }
 
     /// The rules of the store.

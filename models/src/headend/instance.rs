@@ -2,6 +2,8 @@
 
 use core::net::Ipv4Addr;
 
+use firmware::memory::Visitor;
+
 use bevy_ecs::component::Component;
 use firmware::headend::Headend;
 
@@ -72,4 +74,12 @@ pub struct Instance {
     pub load: InstanceLoad,
     /// Events that the instance has posted.
     pub posted: u32,
+}
+
+impl Instance {
+    /// Shows `visitor` what the instance keeps about the meter with this rank.
+    pub fn visit_peer(&self, rank: u32, visitor: &mut impl Visitor) {
+        visitor.visit(&self.downlinks[rank as usize]);
+        self.image.visit_subscriber(rank, visitor);
+    }
 }

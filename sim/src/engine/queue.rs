@@ -334,6 +334,14 @@ impl Agenda for TimingWheel {
         }
     }
 
+    fn upcoming(&self) -> Option<&Event> {
+        let late = self.late.peek().map(|late| &late.0);
+        match (self.sorted.last(), late) {
+            (Some(sorted), Some(late)) if order(sorted, late).is_lt() => Some(sorted),
+            (sorted, late) => late.or(sorted),
+        }
+    }
+
     fn next_time(&mut self) -> Option<Time> {
         match (self.sorted.last(), self.late.peek()) {
             (Some(sorted), Some(late)) => Some(sorted.time.min(late.0.time)),
