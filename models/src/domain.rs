@@ -32,6 +32,26 @@ type Instances =
 
 type Concentrators = Query<'static, 'static, &'static mut Concentrator>;
 
+/// How a meter's datagrams get to the head-end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Way {
+    /// Hops to the head-end or the concentrator; zero if there is no way.
+    pub hops: u32,
+    /// The concentrator, on a shared medium.
+    pub concentrator: Option<u32>,
+    /// The meter that forwards for this one, if any.
+    pub parent: Option<u32>,
+}
+
+impl Way {
+    /// A link of its own.
+    const DIRECT: Self = Self {
+        hops: 1,
+        concentrator: None,
+        parent: None,
+    };
+}
+
 /// A part of the fleet with its own world.
 pub struct Domain<A> {
     fleet: Arc<Fleet>,
@@ -106,10 +126,22 @@ impl<A: Agenda> Domain<A> {
     fn post_first_events(&mut self) {
         let fleet = Arc::clone(&self.fleet);
         let end = Time(fleet.duration.as_nanos());
-        let (mut meters, mut instances, _) = self
+        let (mut meters, mut instances, mut concentrators) = self
             .access
             .get_mut(&mut self.world)
             .expect("queries are always valid");
+        for mut concentrator in &mut concentrators {
+            let (entity, posted) = (concentrator.entity, &mut concentrator.posted);
+            for interruption in fleet.supply.of(entity) {
+                let (off, on) = (interruption.off, interruption.on);
+                for (time, kind) in [(off, Kind::PowerOff), (on, Kind::PowerOn)] {
+                    if time < end {
+                        let event = context::event(time, kind, entity, entity, posted, 0);
+                        self.agenda.post(event);
+                    }
+                }
+            }
+        }
         for mut meter in &mut meters {
             let number = meter.placement.meter;
             let cohort = &fleet.cohorts[usize::from(meter.placement.cohort)];
@@ -118,7 +150,9 @@ impl<A: Agenda> Domain<A> {
                 firmware::Instant::from_nanos(fleet.reports.interval.as_nanos())
                     + meter.placement.report_offset,
             );
-            let commands = fleet.commands(number).into_iter().map(|(time, command)| {
+            let commands = fleet.commands(number);
+            let (power_on, commands) = fleet.supply.apply(number, power_on, commands);
+            let commands = commands.into_iter().map(|(time, command)| {
                 let kind = match command {
                     MeterCommand::PowerOff => Kind::PowerOff,
                     MeterCommand::PowerOn => Kind::PowerOn,
@@ -381,27 +415,35 @@ impl<A: Agenda> Domain<A> {
         }
     }
 
-    /// Calls `visit` with the components of every meter of this domain and its hops to the
-    /// head-end or its concentrator.
+    /// Calls `visit` with the components of every meter of this domain and its way.
     pub fn for_each_meter(
         &mut self,
-        mut visit: impl FnMut(crate::meter::MeterQueryItem<'_, '_>, u32),
+        mut visit: impl FnMut(crate::meter::MeterQueryItem<'_, '_>, Way),
     ) {
         let (mut meters, _, concentrators) = self
             .access
             .get_mut(&mut self.world)
             .expect("queries are always valid");
         for meter in &mut meters {
-            let hops = self.fleet.meshes.home(meter.placement.meter).map(|home| {
+            let way = self.fleet.meshes.home(meter.placement.meter).map(|home| {
                 let entity = self.fleet.concentrator_entity(home.concentrator);
                 let entity = self.entities[entity as usize]
                     .expect("a meter and its concentrator are in the same domain");
                 let concentrator = concentrators
                     .get(entity)
                     .expect("concentrators are never despawned");
-                concentrator.segment.tree().hops(home.station).unwrap_or(0)
+                let tree = concentrator.segment.tree();
+                let members = &self.fleet.meshes.concentrators[home.concentrator as usize].members;
+                Way {
+                    hops: tree.hops(home.station).unwrap_or(0),
+                    concentrator: Some(home.concentrator),
+                    parent: tree.parent(home.station).and_then(|(parent, _)| {
+                        let member = (parent as usize).checked_sub(1)?;
+                        members.get(member).copied()
+                    }),
+                }
             });
-            visit(meter, hops.unwrap_or(1));
+            visit(meter, way.unwrap_or(Way::DIRECT));
         }
     }
 }
@@ -500,6 +542,9 @@ fn handle_concentrator_event<A: Agenda, X: Exchange>(
         Kind::Offer => host.offer(context::handle(event), event.source),
         Kind::Admit => host.admit(event.source, Admission::of(event.payload)),
         Kind::Medium => host.wake(),
+        Kind::PowerOn => host.power_on(),
+        Kind::PowerOff => host.power_off(),
+        Kind::Boot => host.boot(event.payload),
         Kind::Inject => host.inject(context::handle(event)),
         Kind::Release => host.release(Held::of(event.payload)),
         _ => unreachable!("posted for meters and instances only"),

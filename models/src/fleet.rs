@@ -13,6 +13,7 @@ use crate::concentrator::Meshes;
 use crate::cost::{McuCost, ServerCost};
 use crate::datagram::{C1222_PORT, PANA_PORT};
 use crate::dist::Dist;
+use crate::distribution::{Sites, SupplyPlan};
 use crate::grid::GridPlan;
 use crate::link::{Direction, LaneProfile, LinkProfile};
 use crate::load::LoadModel;
@@ -216,6 +217,12 @@ pub struct Fleet {
     pub links: Vec<LinkProfile>,
     /// Media that meters share, and their concentrators.
     pub meshes: Meshes,
+    /// Where meters and concentrators stand.
+    pub sites: Sites,
+    /// Who is without power when, besides what the timeline does to meters.
+    pub supply: SupplyPlan,
+    /// From power to a concentrator that forwards, in nanoseconds.
+    pub concentrator_boot: Dist,
     /// Electricity use.
     pub load: LoadModel,
     /// Interval reports.

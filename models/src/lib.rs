@@ -22,6 +22,7 @@ pub mod context;
 pub mod cost;
 pub mod datagram;
 pub mod dist;
+pub mod distribution;
 pub mod domain;
 pub mod event;
 pub mod fleet;

@@ -47,6 +47,12 @@ pub enum Purpose {
     Switching = 30,
     /// What feeds back behind an open switch.
     BackFeed = 31,
+    /// Where a meter that shares no medium stands.
+    Site = 40,
+    /// How long the router of a home takes to return.
+    Router = 41,
+    /// Who gets access to a cell of a mobile operator.
+    Cell = 42,
 }
 
 /// Words that one refill yields: a ChaCha block.

@@ -11,7 +11,7 @@ use firmware::{Env, Instant};
 
 use crate::alarm::AlarmClock;
 use crate::clock::Clock;
-use crate::concentrator::{Admission, Concentrator, Meshes};
+use crate::concentrator::{Admission, Concentrator, Mains, Meshes};
 use crate::dist;
 use crate::fleet::{Fleet, PskPolicy};
 use crate::headend::{Downlink, Instance, Station, Trunk};
@@ -110,6 +110,7 @@ pub(crate) fn meter(fleet: &Fleet, meter: u32) -> MeterBundle {
             cycle: 0,
             timing: stream(Purpose::Timing),
             joined: false,
+            returned: false,
             admission: Admission::Off,
         },
         uplink: Uplink(Lane::new(stream(Purpose::Uplink))),
@@ -209,6 +210,7 @@ pub(crate) fn concentrator(fleet: &Fleet, index: u32) -> Concentrator {
         segment,
         relayed: vec![false; topology.stations() as usize],
         uplink: Lane::new(stream(Purpose::Uplink)),
+        mains: Mains::new(stream(Purpose::Timing)),
         wake: Time::FAR_FUTURE,
         posted: 0,
     }

@@ -181,13 +181,17 @@ pub struct SwitchRecord {
     pub watts: f64,
 }
 
-/// A meter's first power-up or successful join.
+/// What a meter has reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Milestone {
     /// Power came on for the first time.
     Powered,
     /// The first authentication succeeded.
     Joined,
+    /// Power came back after an interruption.
+    Returned,
+    /// The session is open again after an interruption.
+    Rejoined,
 }
 
 /// Traffic of one kind in one direction of one link profile.

@@ -4,6 +4,7 @@ use core::net::Ipv4Addr;
 
 use bevy_ecs::component::Component;
 
+use super::Mains;
 use crate::link::{Lane, Segment};
 use crate::time::Time;
 
@@ -53,6 +54,8 @@ pub struct Concentrator {
     pub relayed: Vec<bool>,
     /// The lane to the head-end.
     pub uplink: Lane,
+    /// Its power supply.
+    pub mains: Mains,
     /// When a wake-up for the segment is under way.
     pub wake: Time,
     /// Events that it has posted.

@@ -55,6 +55,9 @@ impl<A: Agenda, X: Exchange> ConcentratorHost<'_, '_, A, X> {
 
     /// A datagram of the head-end arrives.
     pub fn arrive(&mut self, handle: Handle) {
+        if !self.concentrator.mains.running {
+            return self.discard(handle, "unpowered");
+        }
         let profile = &self.context.fleet.links[self.concentrator.backhaul];
         self.concentrator.uplink.keep_up(&profile.up, self.now);
         let datagram = self.context.pool.get_mut(handle);

@@ -14,12 +14,14 @@
 mod component;
 mod foothold;
 mod host;
+mod mains;
 mod plan;
 mod relay;
 
 pub use component::{Admission, Concentrator};
 pub use host::ConcentratorHost;
 pub(crate) use host::is_for_relay;
+pub use mains::Mains;
 pub use plan::{ConcentratorPlan, Home, Layout, Mesh, Meshes};
 pub use relay::relayed_peer;
 pub(crate) use relay::{inside, is_answer, is_relayed, message_range};

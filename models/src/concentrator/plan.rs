@@ -50,20 +50,10 @@ impl Layout {
     /// The stations of a segment of `meters` meters.
     pub fn topology(&self, meters: u32, stream: &mut Stream) -> Topology {
         match self {
-            Self::Streets { grid, propagation } => {
-                let grid = StreetGrid { meters, ..*grid };
-                let places = grid.places(stream);
-                propagation.connect(places, stream)
-            }
-            Self::Clusters {
-                clusters,
-                propagation,
-            } => {
-                let clusters = Clusters {
-                    meters,
-                    ..*clusters
-                };
-                let places = clusters.places(stream);
+            Self::Streets { propagation, .. }
+            | Self::Clusters { propagation, .. }
+            | Self::List { propagation, .. } => {
+                let places = self.places(meters, stream);
                 propagation.connect(places, stream)
             }
             Self::Feeders { feeders, tone } => {
@@ -73,13 +63,24 @@ impl Layout {
                     None => feeders.adaptive_topology(stream),
                 }
             }
-            Self::List {
-                meters,
-                propagation,
-            } => {
+        }
+    }
+
+    /// Where the stations of [`Self::topology`] stand, without finding out who hears whom.
+    pub fn places(&self, meters: u32, stream: &mut Stream) -> Vec<Place> {
+        match self {
+            Self::Streets { grid, .. } => StreetGrid { meters, ..*grid }.places(stream),
+            Self::Clusters { clusters, .. } => {
+                let clusters = Clusters {
+                    meters,
+                    ..*clusters
+                };
+                clusters.places(stream)
+            }
+            Self::Feeders { feeders, .. } => Feeders { meters, ..*feeders }.places(),
+            Self::List { meters, .. } => {
                 let root = core::iter::once(Place::default());
-                let places = root.chain(meters.iter().map(|meter| meter.place));
-                propagation.connect(places.collect(), stream)
+                root.chain(meters.iter().map(|meter| meter.place)).collect()
             }
         }
     }
@@ -230,6 +231,15 @@ impl Meshes {
         self.kinds[plan.mesh]
             .layout
             .topology(plan.members.len() as u32, &mut stream)
+    }
+
+    /// Where the stations of a concentrator stand, itself in the middle.
+    pub fn places(&self, seed: u64, concentrator: u32) -> Vec<Place> {
+        let plan = &self.concentrators[concentrator as usize];
+        let mut stream = Self::stream(seed, concentrator, Purpose::Topology);
+        self.kinds[plan.mesh]
+            .layout
+            .places(plan.members.len() as u32, &mut stream)
     }
 
     /// Meters that have no way to their concentrator, and all meters, of the first `most`

@@ -84,6 +84,8 @@ pub struct Supply {
     pub timing: Stream,
     /// Whether the meter has ever joined.
     pub joined: bool,
+    /// Whether power has returned and the session has not.
+    pub returned: bool,
     /// How far it has got on a shared medium.
     pub admission: Admission,
 }

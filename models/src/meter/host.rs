@@ -49,10 +49,14 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
             return;
         }
         supply.powered = true;
-        if supply.cycle == 0 {
-            let milestone = (self.now, self.meter.placement.meter, Milestone::Powered);
-            self.context.telemetry.milestones.push(milestone);
-        }
+        supply.returned = supply.cycle > 0;
+        let milestone = if supply.returned {
+            Milestone::Returned
+        } else {
+            Milestone::Powered
+        };
+        let milestone = (self.now, self.meter.placement.meter, milestone);
+        self.context.telemetry.milestones.push(milestone);
         let cohort = &self.context.fleet.cohorts[usize::from(self.meter.placement.cohort)];
         let boot = cohort.boot.duration(&mut supply.timing);
         let (cycle, time) = (supply.cycle, self.now + boot);
@@ -98,6 +102,18 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
             "power_return"
         };
         self.run(trigger, |image, utc, env| image.power_on(utc, env));
+        if self.meter.firmware.image.is_open() {
+            // Its session and keys are in non-volatile memory.
+            self.rejoin();
+        }
+    }
+
+    /// Notes that the meter is back after an interruption, once for each.
+    fn rejoin(&mut self) {
+        if core::mem::take(&mut self.meter.supply.returned) {
+            let milestone = (self.now, self.meter.placement.meter, Milestone::Rejoined);
+            self.context.telemetry.milestones.push(milestone);
+        }
     }
 
     /// A command to re-authenticate.
@@ -459,6 +475,7 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
                         let milestone = (self.now, self.meter.placement.meter, Milestone::Joined);
                         self.context.telemetry.milestones.push(milestone);
                     }
+                    self.rejoin();
                 }
                 MeterEvent::AuthenticationFailed { cause } => {
                     ending = Some(Ending {

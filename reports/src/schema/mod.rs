@@ -108,6 +108,8 @@ pub enum Unit {
     Hertz,
     /// Identifier, index or name: no arithmetic.
     Identifier,
+    /// Metres.
+    Metres,
     /// Nanoseconds of virtual time.
     Nanoseconds,
     /// Parts per billion.
@@ -129,6 +131,7 @@ impl Unit {
             Self::Count => "1",
             Self::Hertz => "Hz",
             Self::Identifier => "",
+            Self::Metres => "m",
             Self::Nanoseconds => "ns",
             Self::PartsPerBillion => "ppb",
             Self::Ratio => "ratio",
@@ -143,6 +146,7 @@ impl Unit {
         match self {
             Self::Bytes => Some("bytes"),
             Self::Hertz => Some("hz"),
+            Self::Metres => Some("m"),
             Self::Nanoseconds => Some("ns"),
             Self::PartsPerBillion => Some("ppb"),
             Self::WattHours => Some("wh"),

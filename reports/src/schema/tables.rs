@@ -26,12 +26,28 @@ table! {
         address: String = Identifier,
         /// Hops between the meter and the head-end's network.
         hop_count: u32 = Count,
+        /// Meter that forwards for this one at the end of the run; missing if none does.
+        parent_meter: Option<u32> = Identifier,
+        /// Concentrator or border router of the meter; missing on a link of its own.
+        concentrator: Option<u32> = Identifier,
+        /// Where the meter stands, east of the substation.
+        x_m: f64 = Metres,
+        /// Where the meter stands, north of the substation.
+        y_m: f64 = Metres,
         /// First power-on; missing if the meter never had power.
         powered_on_ns: Option<i64> = Nanoseconds,
         /// First installation of a C12.22 key; missing if the meter never joined.
         joined_ns: Option<i64> = Nanoseconds,
         /// From first power-on to first key; missing if the meter never joined.
         time_to_join_ns: Option<i64> = Nanoseconds,
+        /// Interruptions of the meter's power that ended.
+        interruptions: u32 = Count,
+        /// Latest return of the power; missing if it was never interrupted.
+        power_returned_ns: Option<i64> = Nanoseconds,
+        /// First open session since then; missing if there was none.
+        rejoined_ns: Option<i64> = Nanoseconds,
+        /// First read since then that the head-end accepted; missing if there was none.
+        reading_again_ns: Option<i64> = Nanoseconds,
         /// Successful initial authentications.
         authentications: u32 = Count,
         /// Successful re-authentications.

@@ -22,7 +22,14 @@ type Source = (&'static TableDef, &'static [&'static str], Section);
 const SOURCES: &[Source] = &[
     (
         MeterRow::TABLE,
-        &["joined_ns", "time_to_join_ns", "cpu_ns"],
+        &[
+            "joined_ns",
+            "time_to_join_ns",
+            "cpu_ns",
+            "power_returned_ns",
+            "rejoined_ns",
+            "reading_again_ns",
+        ],
         meters,
     ),
     (
@@ -166,7 +173,7 @@ fn meters(frame: &DataFrame, out: &mut Builder) -> PolarsResult<()> {
         "Busy time of a meter's processor over the run.",
         seconds(frame, "cpu_ns")?,
     );
-    Ok(())
+    super::restoration::restoration(frame, out)
 }
 
 fn auth(frame: &DataFrame, out: &mut Builder) -> PolarsResult<()> {

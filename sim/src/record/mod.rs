@@ -16,8 +16,8 @@ use models::datagram::MessageType;
 use models::fleet::Fleet;
 use models::link::Direction;
 use models::telemetry::{
-    AttackRecord, AttackTraffic, AuthRecord, KeyRecord, MessageRecord, Milestone, NodeId,
-    ReadRecord, Side, Telemetry, TrafficCount,
+    AttackRecord, AttackTraffic, AuthRecord, KeyRecord, MessageRecord, NodeId, ReadRecord, Side,
+    Telemetry, TrafficCount,
 };
 use models::time::{Duration, Time};
 use reports::schema::tables::{
@@ -251,11 +251,7 @@ impl Recorder {
         }
         self.counts.datagrams += std::mem::take(&mut telemetry.datagrams);
         for (time, meter, milestone) in telemetry.milestones.drain(..) {
-            let totals = &mut self.totals[meter as usize];
-            match milestone {
-                Milestone::Powered => totals.powered = Some(time),
-                Milestone::Joined => totals.joined = Some(time),
-            }
+            self.totals[meter as usize].reach(milestone, time);
         }
         for read in telemetry.due.drain(..) {
             self.totals[read.meter as usize].fall_due(&read);
@@ -433,9 +429,9 @@ impl Recorder {
         let mut meters = Vec::with_capacity(self.totals.len());
         for (index, domain) in (0..).zip(domains.iter_mut()) {
             let (fleet, totals) = (&self.fleet, &self.totals);
-            domain.world_mut().for_each_meter(|meter, hops| {
+            domain.world_mut().for_each_meter(|meter, way| {
                 let totals = &totals[meter.placement.meter as usize];
-                meters.push(rows::meter(fleet, &meter, hops, index, totals));
+                meters.push(rows::meter(fleet, &meter, &way, index, totals));
             });
         }
         meters.sort_by_key(|row| row.meter);

@@ -6,6 +6,7 @@ use firmware::ukmf::{EndReason, Purpose};
 use models::attack::Attacker;
 use models::clock::Clock;
 use models::datagram::MessageType;
+use models::domain::Way;
 use models::fleet::Fleet;
 use models::link::Direction;
 use models::meter::MeterQueryItem;
@@ -316,13 +317,14 @@ pub(super) fn attack(attacker: &Attacker, record: &AttackRecord) -> AttackRow {
 pub(super) fn meter(
     fleet: &Fleet,
     meter: &MeterQueryItem<'_, '_>,
-    hops: u32,
+    way: &Way,
     domain: u32,
     totals: &MeterTotals,
 ) -> MeterRow {
     let placement = meter.placement;
     let [network, number] = Fleet::title_arcs(placement.meter);
     let joined = totals.powered.zip(totals.joined);
+    let place = fleet.sites.meters[placement.meter as usize];
     MeterRow {
         meter: placement.meter,
         cohort: fleet.cohorts[usize::from(placement.cohort)].name.clone(),
@@ -332,10 +334,18 @@ pub(super) fn meter(
         id_p: fleet.identity(placement.meter),
         ap_title: format!(".{network}.{number}"),
         address: placement.address.to_string(),
-        hop_count: hops,
+        hop_count: way.hops,
+        parent_meter: way.parent,
+        concentrator: way.concentrator,
+        x_m: place.x_m,
+        y_m: place.y_m,
         powered_on_ns: totals.powered.map(time),
         joined_ns: totals.joined.map(time),
         time_to_join_ns: joined.map(|(powered, joined)| duration(joined.saturating_since(powered))),
+        interruptions: totals.interruptions,
+        power_returned_ns: totals.returned.map(time),
+        rejoined_ns: totals.rejoined.map(time),
+        reading_again_ns: totals.reading.map(time),
         authentications: totals.initial,
         reauthentications: totals.repeated,
         authentication_failures: totals.failed,

@@ -1,6 +1,6 @@
 //! What is added up per meter over the whole run.
 
-use models::telemetry::{AuthRecord, ReadRecord};
+use models::telemetry::{AuthRecord, Milestone, ReadRecord};
 use models::time::{Duration, Time};
 use reports::label;
 
@@ -11,6 +11,14 @@ pub(super) struct MeterTotals {
     pub(super) powered: Option<Time>,
     /// First key.
     pub(super) joined: Option<Time>,
+    /// Interruptions of the power that have ended.
+    pub(super) interruptions: u32,
+    /// Latest return of the power.
+    pub(super) returned: Option<Time>,
+    /// First open session since then.
+    pub(super) rejoined: Option<Time>,
+    /// First delivered read since then.
+    pub(super) reading: Option<Time>,
     /// Authentications that opened a session.
     pub(super) initial: u32,
     /// Authentications that prolonged a session.
@@ -37,6 +45,20 @@ impl MeterTotals {
         *count += 1;
     }
 
+    /// Notes what the meter has reached at `time`.
+    pub(super) fn reach(&mut self, milestone: Milestone, time: Time) {
+        match milestone {
+            Milestone::Powered => self.powered = Some(time),
+            Milestone::Joined => self.joined = Some(time),
+            Milestone::Returned => {
+                self.interruptions += 1;
+                self.returned = Some(time);
+                (self.rejoined, self.reading) = (None, None);
+            }
+            Milestone::Rejoined => self.rejoined = Some(time),
+        }
+    }
+
     pub(super) fn fall_due(&mut self, read: &ReadRecord) {
         self.due += 1;
         self.pending.push((read.interval, read.watt_hours));
@@ -50,6 +72,9 @@ impl MeterTotals {
         };
         self.pending.swap_remove(place);
         self.delivered += 1;
+        if self.reading.is_none() && self.returned.is_some() && read.delivered >= self.returned {
+            self.reading = read.delivered;
+        }
         true
     }
 

@@ -10,6 +10,7 @@ use firmware::eap::AuthenticatorConfig;
 use firmware::meter::{Reauthentication, ReportPolicy};
 use firmware::{headend, meter, pana, ukmf};
 use models::attack::Attacker;
+use models::distribution::Sites;
 use models::fleet::{Action, Cohort, Fleet, HeadendPlan, Partition, ReportPlan, Tap, TimelineStep};
 use models::link::csma::Capture;
 use models::switching::batches;
@@ -41,9 +42,10 @@ pub(super) fn fleet(scenario: &Scenario, partition: Partition) -> Fleet {
     let timeline: Vec<TimelineStep> = scenario
         .timeline
         .iter()
-        .map(|step| TimelineStep {
-            at: Time::ZERO + step.at,
-            action: action(&step.action, cohort_index, link_index),
+        .filter_map(|step| {
+            let action = action(&step.action, cohort_index, link_index)?;
+            let at = Time::ZERO + step.at;
+            Some(TimelineStep { at, action })
         })
         .collect();
     let taps = scenario
@@ -60,6 +62,9 @@ pub(super) fn fleet(scenario: &Scenario, partition: Partition) -> Fleet {
         .iter()
         .map(|attacker| attacker.model(scenario.duration, cohort_index))
         .collect();
+    let meshes = scenario.meshes(|phy| phy.contention(Capture::Never));
+    let meters = cohorts.iter().map(|cohort| cohort.count).sum();
+    let sites = Sites::new(meters, &meshes, scenario.seed);
     Fleet {
         seed: scenario.seed,
         start_utc_s: scenario.start.0,
@@ -69,7 +74,10 @@ pub(super) fn fleet(scenario: &Scenario, partition: Partition) -> Fleet {
             .iter()
             .map(|(name, medium)| medium.profile(name, &scenario.media))
             .collect(),
-        meshes: scenario.meshes(|phy| phy.contention(Capture::Never)),
+        supply: scenario.supply(&sites, &meshes),
+        concentrator_boot: scenario.distribution.concentrator_boot.model(),
+        meshes,
+        sites,
         load: scenario.load.model(scenario.start),
         reports: reports(scenario),
         headend: headend_plan(&scenario.headend),
@@ -256,8 +264,8 @@ fn action(
     action: &schema::Action,
     cohort_index: impl Fn(&str) -> usize,
     link_index: impl Fn(&str) -> usize,
-) -> Action {
-    match action {
+) -> Option<Action> {
+    Some(match action {
         schema::Action::PowerOff {
             cohort,
             fraction,
@@ -322,5 +330,7 @@ fn action(
             fraction_ppb: fraction.ppb(),
             within: *within,
         },
-    }
+        // The supply plan holds what these do.
+        schema::Action::Outage { .. } | schema::Action::ConcentratorDown { .. } => return None,
+    })
 }

@@ -2,7 +2,7 @@
 
 use firmware::Duration;
 
-use crate::scenario::schema::Action;
+use crate::scenario::schema::{Action, Area};
 use crate::scenario::units::Quantity;
 
 /// An action in a few words.
@@ -20,6 +20,36 @@ pub(super) fn words(action: &Action) -> String {
         Action::PowerOn { cohort, within } => {
             format!("power on for {cohort}{}", window("within", *within))
         }
+        Action::Outage {
+            area,
+            duration,
+            restoration: _,
+            stagger,
+        } => {
+            let area = match area {
+                Area::City => "the city".to_owned(),
+                Area::Feeder { number } => format!("feeder {number}"),
+                Area::Transformer { number } => format!("transformer {number}"),
+            };
+            let duration = duration.to_text();
+            let stagger = if stagger.is_zero() {
+                String::new()
+            } else {
+                format!(", feeders back every {}", stagger.to_text())
+            };
+            format!("blackout of {area} for {duration}{stagger}")
+        }
+        Action::ConcentratorDown {
+            medium,
+            fraction,
+            over,
+            duration,
+        } => format!(
+            "{} of the concentrators of {medium} without power for {}{}",
+            fraction.to_text(),
+            duration.to_text(),
+            window("over", *over)
+        ),
         Action::HeadendDown {
             instance,
             duration,

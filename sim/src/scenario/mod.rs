@@ -15,6 +15,7 @@ mod check;
 pub mod decode;
 pub mod diagnostic;
 pub mod dist;
+pub mod distribution;
 pub mod expect;
 pub mod explain;
 pub mod field;

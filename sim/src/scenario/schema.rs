@@ -14,6 +14,7 @@ use super::units::{Civil, Drift, Ratio};
 
 pub use super::attackers::{Attacker, Psk};
 pub use super::dist::Dist;
+pub use super::distribution::{Area, Distribution, Failures};
 pub use super::mcu::Mcu;
 pub use super::media::{Band, Coverage, Fading, Medium, MeshPhy, MeshTopology, Technology, Tone};
 pub use super::switching::{Commands, Grid, Switch};
@@ -51,6 +52,8 @@ record! {
         switch: Switch = Switch::default(),
         /// The power system behind the premises.
         grid: Grid = Grid::default(),
+        /// Which meters and concentrators lose power together.
+        distribution: Distribution = Distribution::default(),
         /// Faults and actions at fixed times.
         timeline: Vec<Step> = Vec::new(),
         /// Passive observers of links; they change nothing.
@@ -353,6 +356,28 @@ choice! {
             cohort: String,
             /// Window over which they get it, uniformly.
             within: Duration = Duration::ZERO,
+        },
+        /// Part of the distribution network fails, with everything that it supplies.
+        Outage {
+            /// What fails.
+            area: Area = Area::City,
+            /// Until the first consumers return.
+            duration: Duration,
+            /// From then to the return of each transformer.
+            restoration: Dist<Duration> = Dist::fixed(Duration::ZERO),
+            /// Of the whole city: from the return of one feeder to that of the next.
+            stagger: Duration = Duration::ZERO,
+        },
+        /// Concentrators or border routers lose power, the grid being well.
+        ConcentratorDown {
+            /// Whose: the name of their shared medium.
+            medium: String,
+            /// Share of them, drawn at random.
+            fraction: Ratio = Ratio::ONE,
+            /// Window over which they lose it, uniformly.
+            over: Duration = Duration::ZERO,
+            /// How long each is without; it boots afterwards.
+            duration: Duration,
         },
         /// An instance of the head-end stops serving.
         HeadendDown {

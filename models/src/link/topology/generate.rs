@@ -117,13 +117,12 @@ impl Feeders {
         self.connect(ToneMode::for_snr, stream)
     }
 
-    /// A signal passes along its cable; from cable to cable it goes through the busbar.
-    fn connect(&self, mode: impl Fn(f64) -> Option<ToneMode>, stream: &mut Stream) -> Topology {
+    /// Where the stations stand: cables leave the transformer in all directions.
+    pub fn places(&self) -> Vec<Place> {
         let cables = self.cables.max(1);
-        let position = |station: u32| ((station - 1) % cables, (station - 1) / cables + 1);
         let mut places = vec![Place::default()];
         for station in 1..=self.meters {
-            let (cable, step) = position(station);
+            let (cable, step) = self.position(station);
             let angle = core::f64::consts::TAU * f64::from(cable) / f64::from(cables);
             let metres = f64::from(step) * self.pitch_m;
             places.push(Place {
@@ -131,6 +130,19 @@ impl Feeders {
                 y_m: metres * libm::sin(angle),
             });
         }
+        places
+    }
+
+    /// The cable of a station and its number along it, from 1.
+    fn position(&self, station: u32) -> (u32, u32) {
+        let cables = self.cables.max(1);
+        ((station - 1) % cables, (station - 1) / cables + 1)
+    }
+
+    /// A signal passes along its cable; from cable to cable it goes through the busbar.
+    fn connect(&self, mode: impl Fn(f64) -> Option<ToneMode>, stream: &mut Stream) -> Topology {
+        let position = |station: u32| self.position(station);
+        let places = self.places();
         let (mut edges, mut tones) = (Vec::new(), Vec::new());
         for a in 0..=self.meters {
             for b in a + 1..=self.meters {

@@ -4,6 +4,7 @@
 //! mistake that has been reported already does not draw others after it.
 
 mod attack;
+mod distribution;
 mod plan;
 mod population;
 mod service;
@@ -25,6 +26,7 @@ pub(super) fn check(scenario: &Scenario, survey: Survey, report: &mut Report) {
     let mut judge = Judge { survey, report };
     population::check(scenario, &mut judge);
     service::check(scenario, &mut judge);
+    distribution::check(scenario, &mut judge);
     plan::check(scenario, &mut judge);
     sweep::check(scenario, &mut judge);
     shared::check(scenario, &mut judge);

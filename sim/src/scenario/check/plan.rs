@@ -95,6 +95,9 @@ fn check_step(scenario: &Scenario, step: &Step, path: &str, judge: &mut Judge<'_
             window: delay,
             ..
         } => (whose, window, share) = (Some(cohort), Some(*delay), Some(*fraction)),
+        Action::Outage { .. } | Action::ConcentratorDown { .. } => {
+            super::distribution::check_step(scenario, step, &path, judge);
+        }
         Action::HeadendDown {
             instance, duration, ..
         } => {
@@ -135,7 +138,7 @@ fn check_step(scenario: &Scenario, step: &Step, path: &str, judge: &mut Judge<'_
     }
 }
 
-fn check_outage(duration: Duration, path: &str, judge: &mut Judge<'_>) {
+pub(super) fn check_outage(duration: Duration, path: &str, judge: &mut Judge<'_>) {
     let message = "the duration must be above zero";
     judge.range(duration.is_zero(), &format!("{path}.duration"), message);
 }
