@@ -37,3 +37,4 @@ mod spawn;
 pub mod switching;
 pub mod telemetry;
 pub mod time;
+pub mod validation;

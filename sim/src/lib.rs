@@ -6,3 +6,4 @@ pub mod experiment;
 pub mod record;
 pub mod run;
 pub mod scenario;
+pub mod validation;

@@ -19,6 +19,7 @@ pub mod progress;
 mod report;
 mod run;
 mod sweep;
+mod validate;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -114,6 +115,7 @@ enum Command {
     Report(report::ReportArgs),
     Run(RunArgs),
     Sweep(sweep::SweepArgs),
+    Validate(validate::ValidateArgs),
     Verify(VerifyArgs),
 }
 
@@ -183,6 +185,7 @@ fn dispatch(command: Command, out: &mut dyn Write) -> Result<Exit, Failure> {
         Command::Report(args) => return args.run(out),
         Command::Run(args) => return args.run(out),
         Command::Sweep(args) => return args.run(out),
+        Command::Validate(args) => return args.run(out),
         Command::Verify(args) => return args.run(out),
     }
     Ok(Exit::Success)
