@@ -32,6 +32,9 @@ pub struct Config {
     pub acceptance_window: Duration,
     /// Longest registration that is granted.
     pub registration_period: Duration,
+    /// Whether an identity is refused while a session of it is open at another address: a defence
+    /// against clones, which a meter that gets a new address pays for until its session ends.
+    pub one_place: bool,
     /// Length of an interval in seconds.
     pub interval_s: u32,
     /// Orders to switches.

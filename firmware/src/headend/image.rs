@@ -290,6 +290,7 @@ impl Headend {
         for rank in 0..self.key_ids.len() as u32 {
             let subscriber = self.subscribers.get_mut(rank);
             subscriber.session = None;
+            subscriber.place = None;
             subscriber.registered_until = Instant::ZERO;
             subscriber.keys.erase_all(EndReason::Reboot, env.now);
             self.collect_key_events(rank);
@@ -332,6 +333,7 @@ impl Headend {
             subscribers: &self.subscribers,
             key_ids: &mut self.key_ids,
             lifetime: config.session_lifetime,
+            one_place: config.one_place,
         };
         let session = self
             .paa
@@ -398,6 +400,9 @@ impl Headend {
             PaaEvent::AddressChanged { pac, .. } => {
                 // The old address stays closed: it may be somebody else's by now.
                 self.enforcement.open(pac.ip(), ACCESS_NETWORK);
+                if let Some(rank) = self.owner(session) {
+                    self.subscribers.get_mut(rank).place = Some(pac.ip());
+                }
             }
             PaaEvent::Replaced { .. } | PaaEvent::PingAnswered => {}
         }
@@ -413,11 +418,13 @@ impl Headend {
         let Some(rank) = self.owner(session) else {
             return;
         };
-        if let Some(pac) = self.paa.session(session) {
-            self.enforcement.open(pac.pac().ip(), ACCESS_NETWORK);
+        let place = self.paa.session(session).map(|session| session.pac().ip());
+        if let Some(pac) = place {
+            self.enforcement.open(pac, ACCESS_NETWORK);
         }
         let subscriber = self.subscribers.get_mut(rank);
         subscriber.session = Some(session);
+        subscriber.place = place;
         subscriber.keys.activate(key_id, env);
         if kind == Authentication::Initial {
             // A new session means that the meter has lost the keys of an older one.
@@ -439,6 +446,7 @@ impl Headend {
             return;
         }
         subscriber.session = None;
+        subscriber.place = None;
         subscriber.keys.erase_all(reason, env.now);
         if let Some(pac) = self.paa.session(session) {
             self.enforcement.close(pac.pac().ip(), ACCESS_NETWORK);
@@ -573,15 +581,20 @@ struct Grants<'a> {
     subscribers: &'a Subscribers,
     key_ids: &'a mut Vec<u32>,
     lifetime: Duration,
+    one_place: bool,
 }
 
 impl Authorizer for Grants<'_> {
-    fn authorize(&mut self, identity: &[u8]) -> Decision {
+    fn authorize(&mut self, identity: &[u8], pac: SocketAddr) -> Decision {
         let Some(rank) = self.subscribers.find_identity(identity) else {
             return Decision::Deny { key_id: 0 };
         };
         let key_id = &mut self.key_ids[rank as usize];
         *key_id = key_id.wrapping_add(1);
+        let place = self.subscribers.get(rank).place;
+        if self.one_place && place.is_some_and(|place| place != pac.ip()) {
+            return Decision::Deny { key_id: *key_id };
+        }
         Decision::Grant {
             key_id: *key_id,
             lifetime: self.lifetime,

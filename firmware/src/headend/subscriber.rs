@@ -2,6 +2,7 @@
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::net::IpAddr;
 use core::sync::atomic::{AtomicU32, Ordering};
 
 use hashbrown::HashTable;
@@ -26,6 +27,8 @@ pub(super) struct Subscriber {
     pub(super) node: Node,
     /// The session that grants access.
     pub(super) session: Option<SessionRef>,
+    /// The address of that session's PaC.
+    pub(super) place: Option<IpAddr>,
     /// Until when the meter is registered.
     pub(super) registered_until: Instant,
 }
@@ -57,6 +60,7 @@ impl Subscribers {
             keys: KeyStore::new(Role::Server, config.keys),
             node: Node::new(config.title, title, rules),
             session: None,
+            place: None,
             registered_until: Instant::ZERO,
         };
         let identity = hash(&entry.identity);

@@ -91,6 +91,7 @@ impl Pair {
             mode_min: Mode::Encrypted,
             acceptance_window: Duration::from_secs(900),
             registration_period: Duration::from_secs(86_400),
+            one_place: false,
             interval_s: 900,
             commands: headend::CommandPolicy::default(),
         });

@@ -83,6 +83,17 @@ impl Algorithms {
     }
 }
 
+/// A limit on PCI by the network that they come from (RFC 5191 §11.1 asks for rate limiting).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PciLimit {
+    /// Bits of an address that name a network, at most 32 of IPv4 and 128 of IPv6.
+    pub prefix_len: u8,
+    /// The mean time between two PCI of a network.
+    pub every: Duration,
+    /// PCI that a network may send at once.
+    pub burst: u32,
+}
+
 /// The parameters of a PaC or PAA; many sessions share one by `Arc`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
@@ -115,6 +126,11 @@ pub struct Config {
     /// replaces the first one once it is authenticated. RFC 5191 §5.5 discards such a PCI, so
     /// that a rebooted PaC waits for the old session to expire.
     pub replace_on_new_pci: bool,
+    /// PAA: how many PCI are answered.
+    pub pci_limit: Option<PciLimit>,
+    /// PaC: whether a failure that no key protects ends the authentication at once, as RFC 5191
+    /// §4.1 has it. Otherwise it is discarded, and one that is genuine costs `failed_session_timeout`.
+    pub unprotected_failure: bool,
     /// PAA: how long a stateless answer to a PCI stays the same.
     pub cookie_period: Duration,
 }
@@ -136,6 +152,8 @@ impl Default for Config {
             ping_interval_min: Duration::from_millis(500),
             half_open_max: u32::MAX,
             replace_on_new_pci: false,
+            pci_limit: None,
+            unprotected_failure: true,
             cookie_period: Duration::from_secs(60),
         }
     }

@@ -32,6 +32,7 @@ mod enforce;
 mod exchange;
 mod header;
 mod key;
+mod limiter;
 mod message;
 mod paa;
 mod paa_session;
@@ -43,7 +44,7 @@ mod session;
 #[cfg(test)]
 mod tests;
 
-pub use config::{ALGORITHMS_MAX, Algorithms, Config};
+pub use config::{ALGORITHMS_MAX, Algorithms, Config, PciLimit};
 pub use enforce::{EnforcementPoint, LinkId, Side, Traffic};
 pub use header::{Flags, HEADER_LEN, Header, MessageType};
 pub use key::{AES128_CTR, Association, KeyInputs, Sender, Suite};

@@ -26,6 +26,7 @@ use crate::{Env, Instant};
 use super::config::Config;
 use super::enforce::FixedState;
 use super::header::{Flags, Header, MessageType};
+use super::limiter::Limiter;
 use super::message::{Emitter, Message, TerminationCause};
 use super::paa_session::{
     Authorizer, PaaEvent, PaaSession, PaaState, Transmit, emit_offer, start_flags,
@@ -82,6 +83,7 @@ pub struct Paa<M> {
     /// The answer to a PCI that was given without keeping state.
     reply: Vec<u8>,
     reply_path: Option<Path>,
+    pci_limiter: Option<Limiter>,
 }
 
 impl<M: eap::ServerMethod> Paa<M> {
@@ -92,6 +94,7 @@ impl<M: eap::ServerMethod> Paa<M> {
         env: &mut Env<'_>,
     ) -> Self {
         Self {
+            pci_limiter: config.pci_limit.map(Limiter::new),
             config,
             make_authenticator,
             cookie_key: MacKey::new(Integrity::HmacSha256_128, Secret::new(env.random())),
@@ -260,6 +263,11 @@ impl<M: eap::ServerMethod> Paa<M> {
         path: Path,
         env: &mut Env<'_>,
     ) -> Result<Option<SessionRef>, Reject> {
+        if let Some(limiter) = &mut self.pci_limiter
+            && !limiter.admits(path.0.ip(), env.now)
+        {
+            return Err(Reject::RateLimited);
+        }
         let mut replaces = None;
         if let Some(slot) = self.by_path.get(&path) {
             let known = self.reference(*slot);

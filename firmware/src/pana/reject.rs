@@ -43,6 +43,8 @@ pub enum Reject {
     /// Encryption-Encap without negotiated encryption, or with a plaintext that is no AVP
     /// list (RFC 6786 §4).
     EncapsulationInvalid,
+    /// A failure that no key protects, where such are not believed (RFC 5191 §11.2).
+    FailureUnprotected,
     /// A flag combination that the message type forbids (RFC 5191 §6.2).
     FlagsInvalid,
     /// Too many sessions are being established (RFC 5191 §11.1).
@@ -67,7 +69,7 @@ pub enum Reject {
     NonceMissing,
     /// A Nonce in a later PAR or PAN (RFC 5191 §4.1).
     NonceUnexpected,
-    /// Notification requests arrive too fast (RFC 5191 §4.2).
+    /// Notification requests or PCI arrive too fast (RFC 5191 §4.2, §11.1).
     RateLimited,
     /// PRY inside PRY, or PRY on the side of the PaC (RFC 6345 §2).
     RelayNested,
@@ -100,6 +102,7 @@ impl Reject {
             Self::Eap(reject) => reject.name(),
             Self::EapMisplaced => "eap_misplaced",
             Self::EncapsulationInvalid => "encapsulation_invalid",
+            Self::FailureUnprotected => "failure_unprotected",
             Self::FlagsInvalid => "flags_invalid",
             Self::HalfOpenLimit => "half_open_limit",
             Self::HeaderTruncated => "header_truncated",

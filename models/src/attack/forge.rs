@@ -18,6 +18,7 @@ use super::behaviour::{Behaviour, Deed, Order, Scene};
 use super::plan::Family;
 use crate::datagram::C1222_PORT;
 use crate::fleet::Fleet;
+use crate::rng::Stream;
 use crate::spawn;
 
 /// Octets of a block.
@@ -36,10 +37,10 @@ impl Forger {
     }
 
     /// Cleartext and cipher text whose tag is zero.
-    fn pair(&self, scene: &mut Scene<'_>) -> (Vec<u8>, Vec<u8>) {
-        let len = 1 + scene.stream.below(BLOCK as u64 - 1) as usize;
+    fn pair(&self, stream: &mut Stream) -> (Vec<u8>, Vec<u8>) {
+        let len = 1 + stream.below(BLOCK as u64 - 1) as usize;
         let mut short = vec![0; len];
-        scene.stream.fill_bytes(&mut short);
+        stream.fill_bytes(&mut short);
         let mut padded = short.clone();
         padded.push(0x80);
         padded.resize(BLOCK, 0);
@@ -82,7 +83,7 @@ impl Behaviour for Forger {
 
     fn alarm(&mut self, _payload: u32, scene: &mut Scene<'_>) {
         if let Some(victim) = scene.any_victim() {
-            let (cleartext, mut cipher) = self.pair(scene);
+            let (cleartext, mut cipher) = self.pair(scene.stream);
             let now_s = scene.now.as_nanos() / 1_000_000_000;
             let conformant = apdu(scene.fleet, victim, &cipher, now_s);
             // A key of 128 random bits that the attacker never uses otherwise.
@@ -115,5 +116,79 @@ impl Behaviour for Forger {
             }
         }
         scene.schedule_action();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dist;
+    use crate::rng::Purpose;
+
+    /// What a victim with a random key makes of `change` applied to a forged pair with tag zero.
+    fn verdicts(
+        family: Family,
+        rule: Rule,
+        change: impl Fn(&mut Vec<u8>, &mut Vec<u8>),
+    ) -> Vec<Result<(), Failure>> {
+        let mut stream = Stream::new(1, family as u32, Purpose::Attack);
+        let forger = Forger::new(family, rule);
+        let verdict = |_| {
+            let (mut cleartext, mut cipher) = forger.pair(&mut stream);
+            change(&mut cleartext, &mut cipher);
+            let key = EaxPrimeKey::new(&dist::key(&mut stream), &mut Work::NONE.clone());
+            let work = &mut Work::NONE.clone();
+            let parts: [&[u8]; 1] = [&cleartext];
+            key.open(&parts, &mut cipher, &[0; MAC_LEN], rule, work)
+        };
+        (0..1_000).map(verdict).collect()
+    }
+
+    const FAMILIES: [Family; 2] = [Family::CleartextBlock, Family::CiphertextBlock];
+
+    #[test]
+    fn every_forgery_is_accepted_without_the_rule_and_none_with_it() {
+        for family in FAMILIES {
+            let bare = verdicts(family, Rule::AcceptAnyCleartext, |_, _| {});
+            assert!(bare.iter().all(Result::is_ok), "{family:?}");
+            let ruled = verdicts(family, Rule::RejectShortCleartext, |_, _| {});
+            let refused = Err(Failure::CleartextTooShort);
+            assert!(
+                ruled.iter().all(|verdict| *verdict == refused),
+                "{family:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn outside_the_domain_of_the_proof_of_concept_no_forgery_is_accepted() {
+        type Change = fn(&mut Vec<u8>, &mut Vec<u8>);
+        let changes: [(&str, Change); 5] = [
+            ("a cleartext of 20 octets", |cleartext, _| {
+                cleartext.resize(20, 0);
+            }),
+            ("a ciphertext of 20 octets", |_, cipher| {
+                cipher.resize(20, 0)
+            }),
+            ("another first octet", |cleartext, _| cleartext[0] ^= 1),
+            ("another last octet", |_, cipher| {
+                let last = cipher.len() - 1;
+                cipher[last] ^= 0x55;
+            }),
+            ("two blocks each", |cleartext, cipher| {
+                cleartext.resize(32, 0);
+                cipher.resize(32, 0);
+            }),
+        ];
+        for family in FAMILIES {
+            for (what, change) in changes {
+                let verdicts = verdicts(family, Rule::AcceptAnyCleartext, change);
+                let refused = Err(Failure::Mac);
+                assert!(
+                    verdicts.iter().all(|verdict| *verdict == refused),
+                    "{family:?}: {what}"
+                );
+            }
+        }
     }
 }

@@ -23,8 +23,6 @@ use crate::scenario::switching::gap;
 const HEADEND_TITLE: [u32; 2] = [2, 1];
 /// Range of the pause before a failed authentication is tried again.
 const RETRY: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(60));
-/// How far the IV of a message may be from the receiver's clock (c1222.md §3: ±15 minutes).
-const ACCEPTANCE_WINDOW: Duration = Duration::from_secs(900);
 
 /// The plan of the fleet that `scenario`, which has been checked, describes.
 pub(super) fn fleet(scenario: &Scenario, partition: Partition) -> Fleet {
@@ -164,6 +162,16 @@ fn pana_config(scenario: &Scenario) -> pana::Config {
         failed_session_timeout: pana.failed_session_timeout,
         half_open_max: scenario.headend.half_open_limit,
         replace_on_new_pci: scenario.headend.replace_on_new_pci,
+        pci_limit: scenario
+            .headend
+            .pci_limit
+            .as_ref()
+            .map(|limit| pana::PciLimit {
+                prefix_len: limit.prefix,
+                every: limit.every,
+                burst: limit.burst,
+            }),
+        unprotected_failure: pana.unprotected_failure,
         ..pana::Config::default()
     }
 }
@@ -249,7 +257,8 @@ fn headend_software(
         title: headend_title(),
         mode_min: mode(scenario.traffic.report.security),
         interval_s: interval_s(scenario),
-        acceptance_window: ACCEPTANCE_WINDOW,
+        acceptance_window: scenario.headend.acceptance_window,
+        one_place: scenario.headend.one_place,
         registration_period: scenario.traffic.registration_period,
         commands: scenario.headend.commands.policy(scenario.headend.instances),
     }

@@ -182,6 +182,9 @@ settings! {
         },
         /// How long a session may stay unfinished (RFC 5191 §5.6, FAILED_SESS_TIMEOUT).
         failed_session_timeout: Duration = Duration::from_secs(120),
+        /// Take a failure that no key protects as final, as RFC 5191 §4.1 has it; otherwise meters
+        /// discard it, and a genuine one costs the whole `failed_session_timeout`.
+        unprotected_failure: bool = true,
         /// Discarded EAP responses after which the server gives up; 0 means never.
         discard_limit: u8 = 0,
         /// Period of the liveness test in the access phase (RFC 5191 §4.3); none if absent.
@@ -231,10 +234,28 @@ settings! {
         half_open_limit: u32 = 50_000,
         /// Start afresh on a PCI from a meter that has a session, as after its reboot.
         replace_on_new_pci: bool = true,
+        /// How many PCI of a network are answered; all if absent.
+        pci_limit: Option<PciLimit> = None,
+        /// Refuse an identity while a session of it is open at another address.
+        one_place: bool = false,
+        /// How far the time in a C12.22 message may be from the clock of the head-end.
+        acceptance_window: Duration = Duration::from_secs(900),
         /// Service times.
         costs: ServerCosts = ServerCosts::default(),
         /// Orders to switches.
         commands: Commands = Commands::default(),
+    }
+}
+
+record! {
+    /// A limit on PCI by the network of their source address.
+    pub struct PciLimit {
+        /// Bits of an IPv4 address that name a network: 24 puts 256 addresses together.
+        prefix: u8 = 24,
+        /// Mean time between two PCI of a network.
+        every: Duration,
+        /// PCI that a network may send at once.
+        burst: u32 = 8,
     }
 }
 

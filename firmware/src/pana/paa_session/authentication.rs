@@ -270,7 +270,7 @@ impl<M: eap::ServerMethod> PaaSession<M> {
             self.close(CloseCause::EapFailed);
             return;
         };
-        let (key_id, lifetime) = match authorizer.authorize(&identity) {
+        let (key_id, lifetime) = match authorizer.authorize(&identity, self.pac) {
             Decision::Grant { key_id, lifetime } => (key_id, Some(lifetime)),
             Decision::Deny { key_id } => (key_id, None),
         };

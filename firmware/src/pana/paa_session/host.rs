@@ -27,8 +27,8 @@ pub enum Decision {
 
 /// The host as far as a PAA needs it; lent for each call.
 pub trait Authorizer {
-    /// Decides about the peer `identity`, which EAP has just authenticated.
-    fn authorize(&mut self, identity: &[u8]) -> Decision;
+    /// Decides about the peer `identity` at `pac`, which EAP has just authenticated.
+    fn authorize(&mut self, identity: &[u8], pac: SocketAddr) -> Decision;
 
     /// Appends AVPs that PAR\[C\] shall carry encrypted (RFC 6786), at most 1,024 octets.
     fn confidential(&mut self, identity: &[u8], avps: &mut Vec<u8>) {

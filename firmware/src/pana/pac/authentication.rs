@@ -182,7 +182,11 @@ impl<M: eap::PeerMethod> Pac<M> {
 
     /// EAP failed: only a re-authentication can protect that message, by the old key.
     fn on_failure(&mut self, message: &Message<'_>, env: &mut Env<'_>) -> Result<(), Reject> {
-        authenticate(message, self.security.auth_key(), env.work)?;
+        let key = self.security.auth_key();
+        if key.is_none() && !self.config.unprotected_failure {
+            return Err(Reject::FailureUnprotected);
+        }
+        authenticate(message, key, env.work)?;
         if message.eap.is_some() && message.eap_code() != Some(EAP_FAILURE) {
             return Err(Reject::ResultContradictory);
         }

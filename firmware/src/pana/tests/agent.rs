@@ -41,6 +41,32 @@ fn rfc5191_11_1_half_open_sessions_are_limited() {
 }
 
 #[test]
+fn rfc5191_11_1_pci_are_limited_by_network() {
+    let limited = Config {
+        pci_limit: Some(PciLimit {
+            prefix_len: 24,
+            every: Duration::from_secs(10),
+            burst: 5,
+        }),
+        ..config(&[SHA1], true, 20)
+    };
+    let mut pair = Pair::new(&limited, true);
+    pair.now = Instant::from_secs(1_000);
+    let admitted = |pair: &mut Pair, first: u32| {
+        let sources = first..first + 100;
+        let results = sources.map(|index| pair.deliver(To::Paa, address(index), &PCI));
+        results
+            .filter(|result| *result != Err(Reject::RateLimited))
+            .count()
+    };
+    assert_eq!(admitted(&mut pair, 0), 5, "a burst of one network");
+    assert_eq!(admitted(&mut pair, 100), 0, "of which these are as well");
+    assert_eq!(admitted(&mut pair, 256), 5, "and these are not");
+    pair.now = pair.now + Duration::from_secs(25);
+    assert_eq!(admitted(&mut pair, 0), 2);
+}
+
+#[test]
 fn rfc5191_4_1_stateless_answers_keep_no_state() {
     let stateless = Config {
         stateless: true,

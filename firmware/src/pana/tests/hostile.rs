@@ -36,6 +36,52 @@ fn rfc3748_4_2_a_forged_failure_does_not_undo_success() {
 }
 
 #[test]
+fn rfc5191_11_2_a_failure_without_a_key_is_believed_or_not_as_configured() {
+    for believed in [true, false] {
+        let config = Config {
+            unprotected_failure: believed,
+            ..config(&[SHA1], true, 20)
+        };
+        let mut pair = Pair::new(&config, true);
+        pair.start();
+        // Forged right after the meter has answered the first EAP request.
+        while pair.sent.last().is_none_or(|sent| sent.octets[7] != 2) || pair.sent.len() < 5 {
+            assert!(pair.step());
+        }
+        let answer = pair.sent.last().unwrap().octets.clone();
+        let mut forged = answer[..16].to_vec();
+        // PAR[C] with the next sequence number.
+        forged[4..6].copy_from_slice(&[0xA0, 0]);
+        let next = u32::from_be_bytes(forged[12..16].try_into().unwrap()) + 1;
+        forged[12..16].copy_from_slice(&next.to_be_bytes());
+        avp::push(&mut forged, avp::Code::ResultCode, &[0, 0, 0, 1]);
+        let len = forged.len() as u16;
+        forged[2..4].copy_from_slice(&len.to_be_bytes());
+        let result = pair.deliver(To::Pac, pac_address(), &forged);
+        pair.run_for(Duration::from_secs(1));
+        if believed {
+            assert_eq!(result, Ok(()));
+            assert_eq!(pair.pac.state(), PacState::Closed);
+        } else {
+            assert_eq!(result, Err(Reject::FailureUnprotected));
+            assert_eq!(pair.pac.state(), PacState::Open, "as if nothing had been");
+        }
+    }
+    // The price: a genuine failure takes until the session times out.
+    let config = Config {
+        unprotected_failure: false,
+        ..config(&[SHA1], true, 20)
+    };
+    let mut pair = Pair::new(&config, true);
+    pair.users.psk = [0x43; 16];
+    pair.start();
+    pair.run_for(Duration::from_secs(1));
+    assert_eq!(pair.pac.state(), PacState::Authenticating);
+    pair.run_for(config.failed_session_timeout);
+    assert_eq!(pair.pac.state(), PacState::Closed);
+}
+
+#[test]
 fn rfc5191_5_3_a_downgraded_offer_changes_the_keys() {
     let both = config(&[SHA256, SHA1], true, 20);
     let mut pair = Pair::new(&both, true);

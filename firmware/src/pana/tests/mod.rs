@@ -56,7 +56,7 @@ pub(super) struct Host {
 }
 
 impl Authorizer for Host {
-    fn authorize(&mut self, _: &[u8]) -> Decision {
+    fn authorize(&mut self, _: &[u8], _: SocketAddr) -> Decision {
         self.key_id += 1;
         let key_id = self.key_id;
         if self.denies {

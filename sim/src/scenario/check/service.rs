@@ -183,6 +183,28 @@ fn check_headend(scenario: &Scenario, judge: &mut Judge<'_>) {
         judge.range(value == 0, &path, "it must be at least 1");
     }
     judge.range(
+        headend.acceptance_window < Duration::from_secs(1),
+        "headend.acceptance_window",
+        "messages carry whole seconds: the window must be a second at least",
+    );
+    if let Some(limit) = &headend.pci_limit {
+        judge.range(
+            limit.prefix > 32,
+            "headend.pci_limit.prefix",
+            "an IPv4 address has 32 bits",
+        );
+        judge.range(
+            limit.every.is_zero(),
+            "headend.pci_limit.every",
+            "the time between two PCI must be above zero",
+        );
+        judge.range(
+            limit.burst == 0,
+            "headend.pci_limit.burst",
+            "a network may send one PCI at least",
+        );
+    }
+    judge.range(
         headend.instances > 1_000,
         "headend.instances",
         "a head-end has at most 1000 instances",
