@@ -168,7 +168,7 @@ mod tests {
                 cleartext.resize(20, 0);
             }),
             ("a ciphertext of 20 octets", |_, cipher| {
-                cipher.resize(20, 0)
+                cipher.resize(20, 0);
             }),
             ("another first octet", |cleartext, _| cleartext[0] ^= 1),
             ("another last octet", |_, cipher| {

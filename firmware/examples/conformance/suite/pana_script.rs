@@ -78,7 +78,7 @@ impl Credentials for Host {
 pub(super) struct Decider<'a>(pub(super) &'a mut Host);
 
 impl Authorizer for Decider<'_> {
-    fn authorize(&mut self, identity: &[u8], _: SocketAddr) -> Decision {
+    fn authorize(&mut self, identity: &[u8], _: core::net::SocketAddr) -> Decision {
         assert_eq!(identity, self.0.id_p, "EAP names another peer");
         self.0
             .decisions

@@ -62,7 +62,7 @@ fn rfc5191_11_1_pci_are_limited_by_network() {
     assert_eq!(admitted(&mut pair, 0), 5, "a burst of one network");
     assert_eq!(admitted(&mut pair, 100), 0, "of which these are as well");
     assert_eq!(admitted(&mut pair, 256), 5, "and these are not");
-    pair.now = pair.now + Duration::from_secs(25);
+    pair.now += Duration::from_secs(25);
     assert_eq!(admitted(&mut pair, 0), 2);
 }
 
