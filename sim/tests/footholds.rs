@@ -370,7 +370,7 @@ fn footholds_that_cannot_be_are_refused_where_they_are_written() {
         (
             "attack: Rogue, position: Remote, knowledge: Identities, foothold: Relays()".to_owned(),
             &[],
-            "come from the network",
+            "a foothold has no effect",
         ),
         (
             "attack: Delay(by: \"0s\"), position: OnPath".to_owned(),
