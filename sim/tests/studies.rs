@@ -3,10 +3,12 @@
 use std::fs;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use sim::experiment::sweep::{SweepOptions, SweepReport, sweep};
+use sim::run::{Options, run};
 use sim::scenario::{Loaded, load};
 
 /// Reads a shipped scenario with a single replication of each run.
@@ -54,4 +56,32 @@ fn every_attack_is_set_against_a_baseline_and_every_arm_ends_as_foretold() {
         assert!(report.is_complete());
         assert!(report.failed.is_empty(), "{:?}", report.failed);
     }
+}
+
+#[test]
+fn the_capability_of_an_attacker_stands_in_summary_page_and_check() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios/attacks/clone.ron");
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("studies_capability");
+    let loaded = load(&path, &[]).unwrap_or_else(|report| panic!("{report}"));
+    let options = Options {
+        folder: Some(folder.clone()),
+        force: true,
+        ..Options::default()
+    };
+    let report = run(&loaded, &options, |_| {}).expect("the run ends in order");
+    let capability = "remote at access, knows pre_shared_keys, 20 members, an action per 1 s each";
+    let told = report.to_string();
+    assert!(
+        told.contains(&format!("clones: clone, {capability}")),
+        "{told}"
+    );
+    let page = reports::html::render(&folder).expect("a page");
+    assert!(page.contains(&capability.replace('_', " ")));
+    let output = Command::new(env!("CARGO_BIN_EXE_meterstorm"))
+        .arg("check")
+        .arg(&path)
+        .output()
+        .expect("the program starts");
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert!(told.contains(capability), "{told}");
 }

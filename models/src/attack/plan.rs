@@ -1,5 +1,7 @@
 //! What an attacker can do, when, and to whom.
 
+use std::fmt;
+
 use firmware::crypto::eax_prime::Rule;
 
 use crate::rng::mix;
@@ -95,6 +97,25 @@ pub struct Capability {
     pub count: u32,
     /// Mean time between two actions of each.
     pub every: Duration,
+}
+
+/// As in `tap at access, knows identities, 20 members, an action per 0.5 s each`.
+impl fmt::Display for Capability {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (position, foothold) = (self.position.name(), self.foothold.name());
+        write!(f, "{position} at {foothold}")?;
+        match self.foothold {
+            Foothold::Access => {}
+            Foothold::Relays(number) | Foothold::Meter(number) => write!(f, " {number}")?,
+        }
+        let members = if self.count == 1 { "member" } else { "members" };
+        let (knowledge, every) = (self.knowledge.name(), self.every.as_nanos() as f64 / 1e9);
+        write!(
+            f,
+            ", knows {knowledge}, {} {members}, an action per {every} s each",
+            self.count
+        )
+    }
 }
 
 /// When an attacker acts.

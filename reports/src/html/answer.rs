@@ -4,6 +4,8 @@ use serde_json::Value;
 
 use super::format::counted;
 use super::run::Run;
+use super::section::write_table;
+use crate::export::Table;
 use crate::markup::Markup;
 use crate::number::{duration, grouped, percent, prefixed, significant};
 use crate::stats::proportion_interval;
@@ -31,6 +33,37 @@ pub(super) fn write(run: &Run, page: &mut Markup) {
         write_expectations(&verdicts, page);
     }
     write_events(run, page);
+    write_attackers(run, page);
+}
+
+/// Who attacked, with which capability, and what came of it.
+fn write_attackers(run: &Run, page: &mut Markup) {
+    let attackers = run.summary["attackers"].as_array().into_iter().flatten();
+    let mut table = Table::new([
+        "attacker",
+        "attack",
+        "capability",
+        "actions",
+        "accepted",
+        "rejected",
+    ]);
+    for attacker in attackers {
+        let text = |key: &str| attacker[key].as_str().unwrap_or("").replace('_', " ");
+        let [actions, accepted, rejected] =
+            ["actions", "accepted", "rejected"].map(|key| attacker[key].as_f64().into());
+        let name = attacker["name"].as_str().unwrap_or("");
+        table.push([
+            name.into(),
+            text("attack").into(),
+            text("capability").into(),
+            actions,
+            accepted,
+            rejected,
+        ]);
+    }
+    if !table.rows.is_empty() {
+        write_table(page, "Attackers and their capabilities", &table);
+    }
 }
 
 fn verdicts(summary: &Value) -> Vec<Verdict> {

@@ -114,12 +114,22 @@ fn facts(scenario: &Scenario) -> String {
         .iter()
         .map(|cohort| format!("{} × {} on {}", cohort.count, cohort.name, cohort.medium))
         .collect();
+    let attackers: String = scenario
+        .attackers
+        .iter()
+        .map(|attacker| {
+            let plan = attacker.model(run, |_| 0);
+            let (attack, capability) = (plan.attack.name(), plan.capability);
+            format!("  attacker         {}: {attack}, {capability}\n", plan.name)
+        })
+        .collect();
     format!(
         "  meters           {meters} ({})\n\
          \x20 virtual time     {} from {}\n\
          \x20 authentications  about {authentications}\n\
          \x20 reports          about {reports}\n\
          \x20 timeline         {} actions\n\
+         {attackers}\
          \x20 expectations     {}\n\
          \x20 seed             {}\n",
         cohorts.join(", "),

@@ -114,6 +114,7 @@ pub(super) fn write_summary(report: &Report) -> Result<(), FolderError> {
             json!({
                 "name": attacker.name,
                 "attack": attacker.attack.name(),
+                "capability": capability.to_string(),
                 "position": capability.position.name(),
                 "foothold": capability.foothold.name(),
                 "knowledge": capability.knowledge.name(),

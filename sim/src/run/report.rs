@@ -130,13 +130,10 @@ impl Report {
                 [counts.actions, counts.accepted, counts.rejected].map(grouped);
             writeln!(
                 f,
-                "attack    {}: {} × {} ({}, knows {}), {actions} actions, {accepted} accepted, \
-                 {rejected} rejected",
+                "attack    {}: {}, {capability}\n          \
+                 {actions} actions, {accepted} accepted, {rejected} rejected",
                 attacker.name,
-                capability.count,
                 attacker.attack.name(),
-                capability.position.name(),
-                capability.knowledge.name(),
             )?;
         }
         Ok(())

@@ -11,6 +11,9 @@ use super::units::Ratio;
 
 record! {
     /// Somebody who wishes the fleet ill: what it can do, when and to whom.
+    ///
+    /// What it can do is its capability: position (and foothold) x knowledge x resources (count
+    /// and every).
     pub struct Attacker {
         /// Name, unique among the attackers.
         name: String,
@@ -181,12 +184,16 @@ choice! {
     /// What an attacker does.
     pub enum Attack {
         /// PCI from spoofed addresses: exhausts the state of the head-end.
+        /// Capability needed: Remote.
         Flood,
         /// Meters without the pre-shared key that claim the identities of victims.
+        /// Capability needed: Remote and knows Identities.
         Rogue,
         /// Copies of victims with their pre-shared keys, which report no consumption.
+        /// Capability needed: Remote and knows PreSharedKeys.
         Clone,
         /// Recorded datagrams, sent again.
+        /// Capability needed: Tap.
         Replay {
             /// How much later.
             delay: Duration,
@@ -196,16 +203,19 @@ choice! {
             share: Ratio = Ratio::ONE,
         },
         /// Messages in the name of victims, without their keys.
+        /// Capability needed: Tap, or Remote for an Initiation.
         Spoof {
             /// Which message.
             message: SpoofedMessage,
         },
         /// Recording, and decryption with what leaks.
+        /// Capability needed: Tap and knows what leaks.
         Eavesdrop {
             /// What leaks.
             leak: Leak = Leak::Nothing,
         },
         /// Guesses at a pre-shared key of digits, from one recorded authentication.
+        /// Capability needed: Tap.
         Dictionary {
             /// Decimal digits of the key.
             digits: u8,
@@ -217,11 +227,13 @@ choice! {
             guess: Duration = Duration::from_nanos(333),
         },
         /// Alteration on the path.
+        /// Capability needed: OnPath.
         Tamper {
             /// Of what.
             what: Tampering,
         },
         /// EAX' messages under an unknown key, to endpoints with short cleartexts.
+        /// Capability needed: Remote.
         Forge {
             /// Which construction.
             family: ForgeryFamily,
@@ -229,6 +241,7 @@ choice! {
             short_cleartext: ShortCleartext = ShortCleartext::Reject,
         },
         /// Datagrams vanish on the path.
+        /// Capability needed: OnPath.
         Block {
             /// Which datagrams.
             protocols: Protocols = Protocols::All,
@@ -236,6 +249,7 @@ choice! {
             share: Ratio = Ratio::ONE,
         },
         /// Orders to the switches of all victims, through the queue of the head-end.
+        /// Capability needed: HeadEnd and knows Operator.
         MassDisconnect {
             /// How often all are ordered to move: to open first, then to close, and so on.
             waves: u32 = 1,
@@ -245,6 +259,7 @@ choice! {
             detected_after: Option<Duration> = None,
         },
         /// Datagrams are held on the path and forwarded later.
+        /// Capability needed: OnPath.
         Delay {
             /// How much later.
             by: Duration,
@@ -254,6 +269,7 @@ choice! {
             share: Ratio = Ratio::ONE,
         },
         /// Nothing gets through in periodic bursts; in the air, to nobody near the foothold.
+        /// Capability needed: Tap.
         Jam {
             /// Length of a burst.
             burst: Duration,
