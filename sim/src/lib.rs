@@ -1,6 +1,7 @@
 //! Engine, scenario language, recording and experiments of Meterstorm.
 
 pub mod cli;
+pub mod eaplink;
 pub mod engine;
 pub mod experiment;
 pub mod record;

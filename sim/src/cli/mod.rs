@@ -13,6 +13,7 @@
 mod args;
 mod check;
 mod compare;
+mod eap;
 mod new;
 mod plan;
 pub mod progress;
@@ -102,6 +103,8 @@ enum Command {
     },
     /// Prints what every column of the result tables means, as Markdown
     Dictionary,
+    EapPeer(eap::EapPeerArgs),
+    EapServer(eap::EapServerArgs),
     /// Explains a field of a scenario, such as `keys.overlap`
     ///
     /// Without a path it explains the scenario as a whole; `metrics` lists what expectations
@@ -176,6 +179,8 @@ fn dispatch(command: Command, out: &mut dyn Write) -> Result<Exit, Failure> {
             out.write_all(&script)?;
         }
         Command::Dictionary => out.write_all(reports::data_dictionary().as_bytes())?,
+        Command::EapPeer(args) => return args.run(out),
+        Command::EapServer(args) => return args.run(out),
         Command::Explain { path } => {
             let text = explain(path.as_deref().unwrap_or("")).map_err(Failure::Usage)?;
             out.write_all(text.as_bytes())?;
