@@ -71,7 +71,7 @@ pub enum Outcome {
     /// Both ends are authenticated.
     Success {
         /// What the method exported.
-        keys: Keys,
+        keys: Box<Keys>,
         /// The peer's identity within the method.
         peer_id: Vec<u8>,
         /// The server's identity within the method.

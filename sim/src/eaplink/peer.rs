@@ -51,7 +51,7 @@ impl End for PeerEnd {
                     (method.identity().into(), method.server_identity().into());
                 Reaction::Ended(match self.peer.take_keys() {
                     Some(keys) => Outcome::Success {
-                        keys,
+                        keys: Box::new(keys),
                         peer_id,
                         server_id,
                     },

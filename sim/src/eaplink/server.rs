@@ -49,7 +49,7 @@ impl ServerEnd {
                     .to_vec();
                 Reaction::Ended(match self.authenticator.take_keys() {
                     Some(keys) => Outcome::Success {
-                        keys,
+                        keys: Box::new(keys),
                         peer_id,
                         server_id: self.server_id.clone(),
                     },
