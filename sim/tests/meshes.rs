@@ -4,12 +4,15 @@ mod common;
 #[path = "common/text.rs"]
 mod text;
 
+use std::fs;
+use std::path::Path;
+
 use common::{metric, overrides};
 use models::fleet::Partition;
 use reports::read::numbers;
 use reports::{MeterRow, ReadRow, Results, Row, TrafficRow};
 use sim::run::{Options, Report};
-use sim::scenario::load_text;
+use sim::scenario::{load, load_text};
 use text::{files, run_text, run_with};
 
 /// What is wrong with a scenario.
@@ -390,10 +393,39 @@ fn a_list_says_who_stands_where_and_forwards_for_whom() {
     ] {
         let report = mistakes(&listed(last), &[]);
         assert!(report.contains(wanted), "{report}");
-        assert!(report.contains("test.ron:5:"), "{report}");
+        assert!(report.contains("test.ron:8:"), "{report}");
     }
     for set in ["cohorts[0].count=4", "headend.instances=2"] {
         let report = mistakes(&listed("165,0,middle"), &[set]);
         assert!(report.contains("the list has 3 meters"), "{report}");
     }
+}
+
+#[test]
+fn a_list_may_stand_in_a_file_of_its_own() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("meshes_list");
+    fs::create_dir_all(&folder).expect("a folder");
+    let scenario = listed("165,0,middle");
+    let (from, to) = (
+        scenario.find("List(").expect("a list"),
+        scenario.find(")),").expect("its end"),
+    );
+    let list = &scenario[scenario.find("meter,x_m").expect("a header")..to - 2];
+    let mut named = scenario.clone();
+    named.replace_range(from..to, "List(file: \"homes.csv\"");
+    let path = folder.join("listed.ron");
+    fs::write(&path, &named).expect("a file");
+    fs::write(folder.join("homes.csv"), list).expect("a file");
+    let loaded = load(&path, &[]).unwrap_or_else(|report| panic!("{report}"));
+    let inline = load_text("test.ron", &scenario, &[]).expect("sound");
+    assert_eq!(loaded.scenario, inline.scenario);
+
+    let mistaken = list.replace("middle,110,0", "middle,here,0");
+    fs::write(folder.join("homes.csv"), mistaken).expect("a file");
+    let report = load(&path, &[]).expect_err("no coordinate").to_string();
+    assert!(report.contains("homes.csv:3:8"), "{report}");
+    fs::remove_file(folder.join("homes.csv")).expect("it is there");
+    let report = load(&path, &[]).expect_err("no file").to_string();
+    assert!(report.contains("listed.ron:5:"), "{report}");
+    assert!(report.contains("cannot read"), "{report}");
 }

@@ -138,6 +138,37 @@ fn an_outage_changes_nothing_for_those_who_have_power() {
     }
 }
 
+#[test]
+fn on_wifi_the_router_of_the_home_comes_first() {
+    let wifi = [
+        "media.wan=Wifi(router_boot: Uniform(\"60s\", \"180s\"), association: Fixed(\"2s\"))",
+        "media.mesh.backhaul=\"dsl\"",
+        "media.dsl=Wan()",
+    ];
+    let report = run_text("router", TOWN, &wifi);
+    // At first the routers are there; after the outage they boot with their meters.
+    assert!(metric(&report, "meters.time_to_join_s.min") < 25.0);
+    let frame = Results::open(&report.folder).table(MeterRow::TABLE);
+    let frame = frame.expect("a table");
+    let times = |name: &str| -> Vec<Option<i64>> {
+        let column = frame.column(name).expect("a column");
+        column.i64().expect("times").iter().collect()
+    };
+    let waits: Vec<_> = times("power_returned_ns")
+        .into_iter()
+        .zip(times("rejoined_ns"))
+        .take(240)
+        .filter_map(|(returned, rejoined)| Some((rejoined? - returned?) / SECOND))
+        .collect();
+    assert!(waits.len() > 30);
+    assert!(
+        waits.iter().all(|wait| (62..=200).contains(wait)),
+        "{waits:?}"
+    );
+    let spread = waits.iter().max().zip(waits.iter().min());
+    assert!(spread.is_some_and(|(most, least)| most - least > 60));
+}
+
 const VILLAGE: &str = r#"Scenario(
     name: "village",
     seed: 1,
@@ -153,7 +184,7 @@ const VILLAGE: &str = r#"Scenario(
 
 #[test]
 fn a_dead_border_router_silences_its_meters_and_costs_no_session() {
-    let report = run_text("router", VILLAGE, &[]);
+    let report = run_text("border_router", VILLAGE, &[]);
     let delivered = column::<ReadRow>(&report, "delivered_ns");
     let (dead, alive) = (2_400e9, 2_400e9 + 660e9);
     let silent = |time: &f64| !(dead + 1e9..alive).contains(time);

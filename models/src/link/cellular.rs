@@ -75,6 +75,7 @@ impl Technology {
             medium: Medium::Cellular,
             up: lane(up_bps),
             down: lane(down_bps),
+            home: None,
         }
     }
 

@@ -88,6 +88,7 @@ mod tests {
                 loss_ppb: 0,
                 ..lane
             },
+            home: None,
         };
         let new = |purpose| Lane::new(Stream::new(1, 1, purpose));
         let (mut up, mut down) = (new(Purpose::Uplink), new(Purpose::Downlink));

@@ -1,6 +1,7 @@
 //! What a kind of link is like.
 
 use super::cellular::Connection;
+use super::wifi::Home;
 use crate::dist::Dist;
 
 /// The access medium of a meter.
@@ -101,6 +102,8 @@ pub struct LinkProfile {
     pub up: LaneProfile,
     /// Head-end to meter.
     pub down: LaneProfile,
+    /// The network of the customer, on links that go through one.
+    pub home: Option<Home>,
 }
 
 impl LinkProfile {

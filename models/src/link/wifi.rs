@@ -87,6 +87,7 @@ pub fn link(name: &str) -> LinkProfile {
         medium: Medium::Wifi,
         up: lane,
         down: lane,
+        home: Some(Home::TYPICAL),
     }
 }
 

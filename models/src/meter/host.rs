@@ -14,6 +14,7 @@ use crate::datagram::{C1222_PORT, Handle, MessageType, PANA_PORT};
 use crate::event::Agenda;
 use crate::fleet::Fleet;
 use crate::link::Direction;
+use crate::rng::{Purpose, Stream, mix};
 use crate::telemetry::{KeyRecord, Milestone, NodeId, ReadRecord, Side, SwitchRecord};
 use crate::time::{Duration, Time};
 
@@ -59,7 +60,17 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
         self.context.telemetry.milestones.push(milestone);
         let cohort = &self.context.fleet.cohorts[usize::from(self.meter.placement.cohort)];
         let boot = cohort.boot.duration(&mut supply.timing);
-        let (cycle, time) = (supply.cycle, self.now + boot);
+        let home = &self.context.fleet.links[usize::from(self.meter.placement.link)].home;
+        let (cycle, returned) = (supply.cycle, supply.returned);
+        let time = match home {
+            // The router of the home has lost its power as well; at first it is already there.
+            Some(home) if returned => {
+                let seed = self.context.fleet.seed ^ mix(cycle.into());
+                let mut stream = Stream::new(seed, self.meter.placement.meter, Purpose::Router);
+                home.online(self.now, boot, &mut stream)
+            }
+            _ => self.now + boot,
+        };
         self.post(time, Kind::Boot, cycle);
     }
 

@@ -1,5 +1,7 @@
 //! Section "Meters": what became of each of them.
 
+use std::collections::BTreeMap;
+
 use polars::prelude::{DataFrame, PolarsResult};
 
 use super::format::counted;
@@ -7,13 +9,15 @@ use super::run::{Run, floats, indices, labels, seconds};
 use super::section::Section;
 use crate::export::Table;
 use crate::number::{grouped, percent};
-use crate::plot::{About, Cell, Class, Figure, Grid, Size};
+use crate::plot::{About, Class, Figure, Map, Mark, Place, Size};
 use crate::schema::Row;
 use crate::{Error, MeterRow};
 
-/// Cells up to which every meter has its own.
-const CELLS: usize = 2_400;
-/// Cohorts with a block of their own; further meters share one.
+/// Meters up to which every one has a mark of its own.
+const MARKS: usize = 2_400;
+/// Squares of ground along the longer side of the map of more meters.
+const SQUARES: f64 = 72.0;
+/// Cohorts with a row of their own; further meters share one.
 const BLOCKS: usize = 12;
 
 pub(super) fn section(run: &Run) -> Result<Section, Error> {
@@ -26,6 +30,12 @@ pub(super) fn section(run: &Run) -> Result<Section, Error> {
         "authentication_failures",
         "reads_due",
         "reads_delivered",
+        "x_m",
+        "y_m",
+        "parent_meter",
+        "concentrator",
+        "concentrator_x_m",
+        "concentrator_y_m",
     ];
     if let Some(frame) = run.frame(MeterRow::TABLE, &columns)? {
         let meters = Meters::read(&frame).map_err(Error::parquet(MeterRow::TABLE.name))?;
@@ -94,9 +104,21 @@ const SHARES: [(Class, f64); 4] = [
     ),
 ];
 
-/// Meters by cohort: (meter, outcome) in order of the meter.
+/// A meter on the map.
+struct Spot {
+    meter: u32,
+    outcome: usize,
+    place: Place,
+    /// The meter that forwards for it.
+    parent: Option<u32>,
+    /// Its concentrator, and where that stands.
+    hub: Option<(u32, Place)>,
+}
+
+/// Meters by cohort: (meter, outcome) in order of the meter, and all of them on the map.
 struct Meters {
     cohorts: Vec<(String, Vec<(u32, usize)>)>,
+    spots: Vec<Spot>,
     count: usize,
 }
 
@@ -134,8 +156,27 @@ impl Meters {
         for (row, cohort) in cohorts.into_iter().enumerate() {
             blocks[cohort.min(last)].1.push((meters[row], outcome(row)));
         }
+        let (x, y) = (floats(frame, "x_m")?, floats(frame, "y_m")?);
+        let (parents, hubs) = (
+            floats(frame, "parent_meter")?,
+            floats(frame, "concentrator")?,
+        );
+        let (hub_x, hub_y) = (
+            floats(frame, "concentrator_x_m")?,
+            floats(frame, "concentrator_y_m")?,
+        );
+        let spot = |row: usize| Spot {
+            meter: meters[row],
+            outcome: outcome(row),
+            place: (x[row], y[row]),
+            parent: parents[row].is_finite().then_some(parents[row] as u32),
+            hub: hubs[row]
+                .is_finite()
+                .then(|| (hubs[row] as u32, (hub_x[row], hub_y[row]))),
+        };
         Ok(Self {
             cohorts: blocks,
+            spots: (0..meters.len()).map(spot).collect(),
             count: meters.len(),
         })
     }
@@ -187,73 +228,98 @@ impl Meters {
     }
 
     fn figure(&self) -> Figure {
-        let per_cell = self.count.div_ceil(CELLS);
-        let grid = if per_cell <= 1 {
-            self.each()
+        let (map, caption) = if self.count <= MARKS {
+            let caption = "Every meter where it stands, north at the top; lines lead to the meter \
+                           or concentrator (diamond) that forwards for it at the end of the run.";
+            (self.each(), caption.to_string())
         } else {
-            self.aggregated(per_cell)
-        };
-        let caption = if per_cell <= 1 {
-            "Every meter is a cell, in the order of the population.".to_string()
-        } else {
-            format!(
-                "Every cell stands for {} that follow one another in the population.",
-                counted(per_cell as u64, "meter")
-            )
+            let map = self.by_square();
+            let side = map.square_m.unwrap_or_default().round();
+            let caption = format!(
+                "Every mark stands for a square of ground with a side of {side} m; north at the \
+                 top, concentrators are diamonds."
+            );
+            (map, caption)
         };
         let about = About {
             id: "meter-map",
             title: "Meters by outcome",
             caption: &caption,
         };
-        Figure::new(about, Size::Wide, &grid)
+        Figure::new(about, Size::Wide, &map)
     }
 
-    fn each(&self) -> Grid {
-        let totals = self.totals();
-        let cell = |(meter, outcome): &(u32, usize)| Cell {
-            class: *outcome,
-            label: format!("meter {meter}"),
+    /// Concentrators in order of their numbers.
+    fn hubs(&self) -> BTreeMap<u32, Place> {
+        self.spots.iter().filter_map(|spot| spot.hub).collect()
+    }
+
+    fn each(&self) -> Map {
+        let places: BTreeMap<u32, Place> = self
+            .spots
+            .iter()
+            .map(|spot| (spot.meter, spot.place))
+            .collect();
+        let edge = |spot: &Spot| {
+            let parent = spot.parent.and_then(|parent| places.get(&parent).copied());
+            let to = parent.or(spot.hub.map(|(_, place)| place))?;
+            Some((spot.place, to))
         };
-        let blocks = self.cohorts.iter();
-        Grid {
-            classes: OUTCOMES.into_iter().zip(totals).collect(),
-            blocks: blocks
-                .map(|(name, meters)| (name.clone(), meters.iter().map(cell).collect()))
-                .collect(),
+        let mark = |spot: &Spot| Mark {
+            place: spot.place,
+            class: spot.outcome,
+            label: format!("meter {}", spot.meter),
+        };
+        Map {
+            classes: OUTCOMES.into_iter().zip(self.totals()).collect(),
+            marks: self.spots.iter().map(mark).collect(),
+            edges: self.spots.iter().filter_map(edge).collect(),
+            hubs: self.hubs().into_values().collect(),
+            square_m: None,
         }
     }
 
-    fn aggregated(&self, per_cell: usize) -> Grid {
+    fn by_square(&self) -> Map {
+        let range = |of: fn(&Spot) -> f64| {
+            let start = (f64::MAX, f64::MIN);
+            let values = self.spots.iter().map(of).filter(|value| value.is_finite());
+            values.fold(start, |(low, high), value| {
+                (low.min(value), high.max(value))
+            })
+        };
+        let (west, east) = range(|spot| spot.place.0);
+        let (south, north) = range(|spot| spot.place.1);
+        let side = ((east - west).max(north - south) / SQUARES).max(1.0);
+        let mut squares: BTreeMap<(i64, i64), (usize, usize)> = BTreeMap::new();
+        for spot in &self.spots {
+            let square = |metres: f64, from: f64| ((metres - from) / side) as i64;
+            let key = (square(spot.place.0, west), square(spot.place.1, south));
+            let (good, all) = squares.entry(key).or_default();
+            *good += usize::from(spot.outcome == GOOD);
+            *all += 1;
+        }
         let mut counts = [0_u64; SHARES.len()];
-        let mut cell = |meters: &[(u32, usize)]| {
-            let good = meters
-                .iter()
-                .filter(|(_, outcome)| *outcome == GOOD)
-                .count();
-            let share = good as f64 / meters.len() as f64;
+        let marks = squares.into_iter().map(|((column, row), (good, all))| {
+            let share = good as f64 / all as f64;
             let class = SHARES.iter().position(|(_, least)| share >= *least);
             let class = class.unwrap_or(SHARES.len() - 1);
             counts[class] += 1;
-            let (first, last) = (meters[0].0, meters[meters.len() - 1].0);
-            Cell {
+            Mark {
+                place: (
+                    west + (column as f64 + 0.5) * side,
+                    south + (row as f64 + 0.5) * side,
+                ),
                 class,
-                label: format!("meters {first} to {last}: {good} of {}", meters.len()),
+                label: format!("{good} of {}", counted(all as u64, "meter")),
             }
-        };
-        let blocks = self.cohorts.iter();
-        let blocks = blocks
-            .map(|(name, meters)| {
-                (
-                    name.clone(),
-                    meters.chunks(per_cell).map(&mut cell).collect(),
-                )
-            })
-            .collect();
-        let classes = SHARES.iter().map(|(class, _)| *class).zip(counts);
-        Grid {
-            classes: classes.collect(),
-            blocks,
+        });
+        let marks = marks.collect();
+        Map {
+            classes: SHARES.iter().map(|(class, _)| *class).zip(counts).collect(),
+            marks,
+            edges: Vec::new(),
+            hubs: self.hubs().into_values().collect(),
+            square_m: Some(side),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Figures as inline SVG, drawn without any other program.
 //!
-//! A plot type ([`Lines`], [`Stack`], [`Bars`], [`Spans`], [`Grid`], [`Intervals`], [`Responses`])
+//! A plot type ([`Lines`], [`Stack`], [`Bars`], [`Spans`], [`Map`], [`Intervals`], [`Responses`])
 //! knows how to draw itself and which [`Table`] of numbers stands behind it; a [`Figure`] joins both under one title.
 //!
 //! * Coordinates are pixels of a fixed canvas that the page scales, rounded to hundredths.
@@ -13,9 +13,9 @@
 mod axis;
 mod bars;
 mod frame;
-mod grid;
 mod intervals;
 mod lines;
+mod map;
 mod responses;
 mod spans;
 mod stack;
@@ -23,9 +23,9 @@ mod stack;
 pub(crate) use axis::Axis;
 pub(crate) use bars::Bars;
 pub(crate) use frame::{Event, Size};
-pub(crate) use grid::{Cell, Class, Grid};
 pub(crate) use intervals::{Estimate, Intervals};
 pub(crate) use lines::{Lines, Series, ecdf};
+pub(crate) use map::{Class, Map, Mark, Place};
 pub(crate) use responses::{Level, Response, Responses};
 pub(crate) use spans::{Span, Spans};
 pub(crate) use stack::{Band, Stack};

@@ -203,13 +203,17 @@ fn spans_show_where_they_fade() {
 #[test]
 fn cells_carry_a_mark_besides_their_colour() {
     let class = |style, name| Class { style, name };
-    let cell = |class| Cell {
+    let mark = |class, x_m| Mark {
+        place: (x_m, 20.0),
         class,
         label: "meter".to_string(),
     };
-    let plot = Grid {
+    let plot = Map {
         classes: vec![(class("good", "joined"), 2), (class("bad", "lost"), 1)],
-        blocks: vec![("homes".to_string(), vec![cell(0), cell(1), cell(0)])],
+        marks: vec![mark(0, -300.0), mark(1, 0.0), mark(0, 300.0)],
+        edges: vec![((0.0, 20.0), (300.0, 20.0))],
+        hubs: vec![(300.0, -80.0)],
+        square_m: None,
     };
     let svg = plot.draw(Size::Wide, &ABOUT);
     assert_well_formed(&svg);
@@ -217,7 +221,26 @@ fn cells_carry_a_mark_besides_their_colour() {
     assert_eq!(attributes(&svg, "cell good", "x").len(), 3);
     assert_eq!(attributes(&svg, "cell bad", "x").len(), 2);
     assert_eq!(attributes(&svg, "cell-mark", "d").len(), 2);
-    assert_eq!(plot.table().rows[1][2], "lost".into());
+    assert_eq!(plot.table().rows[1][3], "lost".into());
+    assert_eq!(attributes(&svg, "map-edge", "d").len(), 1);
+    assert_eq!(attributes(&svg, "map-hub", "d").len(), 1);
+    // Places keep their distances and their order from west to east.
+    let x = numbers(&svg, "cell good", "x");
+    let lost = numbers(&svg, "cell bad", "x")[1];
+    assert!((lost - x[1] - (x[2] - lost)).abs() < 0.02, "{x:?} {lost}");
+    assert!(svg.contains("50 m"), "a scale");
+}
+
+#[test]
+fn a_map_of_one_place_is_a_map() {
+    let plot = Map {
+        classes: Vec::new(),
+        marks: Vec::new(),
+        edges: Vec::new(),
+        hubs: Vec::new(),
+        square_m: None,
+    };
+    assert_well_formed(&plot.draw(Size::Wide, &ABOUT));
 }
 
 #[test]

@@ -30,6 +30,10 @@ table! {
         parent_meter: Option<u32> = Identifier,
         /// Concentrator or border router of the meter; missing on a link of its own.
         concentrator: Option<u32> = Identifier,
+        /// Where its concentrator stands, east of the substation; missing without one.
+        concentrator_x_m: Option<f64> = Metres,
+        /// Where its concentrator stands, north of the substation; missing without one.
+        concentrator_y_m: Option<f64> = Metres,
         /// Where the meter stands, east of the substation.
         x_m: f64 = Metres,
         /// Where the meter stands, north of the substation.

@@ -29,6 +29,8 @@ fn meter(meter: u32, joined_s: Option<i64>) -> MeterRow {
         hop_count: 1,
         parent_meter: None,
         concentrator: None,
+        concentrator_x_m: None,
+        concentrator_y_m: None,
         x_m: 12.5,
         y_m: -3.0,
         powered_on_ns: Some(0),

@@ -325,6 +325,9 @@ pub(super) fn meter(
     let [network, number] = Fleet::title_arcs(placement.meter);
     let joined = totals.powered.zip(totals.joined);
     let place = fleet.sites.meters[placement.meter as usize];
+    let hub = way
+        .concentrator
+        .map(|hub| fleet.sites.concentrators[hub as usize]);
     MeterRow {
         meter: placement.meter,
         cohort: fleet.cohorts[usize::from(placement.cohort)].name.clone(),
@@ -337,6 +340,8 @@ pub(super) fn meter(
         hop_count: way.hops,
         parent_meter: way.parent,
         concentrator: way.concentrator,
+        concentrator_x_m: hub.map(|hub| hub.x_m),
+        concentrator_y_m: hub.map(|hub| hub.y_m),
         x_m: place.x_m,
         y_m: place.y_m,
         powered_on_ns: totals.powered.map(time),

@@ -100,6 +100,17 @@ impl Node {
         }
     }
 
+    /// The value of a named field or of a map entry, to be changed.
+    pub fn field_mut(&mut self, wanted: &str) -> Option<&mut Self> {
+        match &mut self.value {
+            Value::Record { fields, .. } | Value::Map(fields) => fields
+                .iter_mut()
+                .find(|(name, _)| name.text == wanted)
+                .map(|(_, node)| node),
+            _ => None,
+        }
+    }
+
     fn first_octet(&self) -> Span {
         Span {
             end: self.span.start + 1,

@@ -168,6 +168,13 @@ pub struct Report {
 }
 
 impl Report {
+    /// Where `text` begins in its source, if it stands octet by octet within `span`.
+    pub fn position_of(&self, text: &str, span: Span) -> Option<u32> {
+        let source = self.sources.get(span.source as usize)?;
+        let within = source.text.get(span.start as usize..span.end as usize)?;
+        Some(span.start + within.find(text)? as u32)
+    }
+
     /// Adds a text; its octets are addressed by spans of the index returned.
     ///
     /// # Panics

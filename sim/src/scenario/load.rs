@@ -116,6 +116,7 @@ impl Loader {
             return None;
         }
         let mut node = parse(&text, source, 0, &mut self.report);
+        self.lists(&mut node, path.parent().unwrap_or(Path::new("")));
         let Some(base) = take_base(&mut node) else {
             return Some(node);
         };
@@ -131,6 +132,68 @@ impl Loader {
                 self.incomplete = true;
                 Some(node)
             }
+        }
+    }
+
+    /// Reads the files that lists of meters stand in: `file` becomes `csv` with their text.
+    ///
+    /// A scenario is complete in itself from here on, and mistakes lie in the file.
+    fn lists(&mut self, node: &mut Node, folder: &Path) {
+        let Some(media) = node.field_mut("media") else {
+            return;
+        };
+        let (Value::Record { fields, .. } | Value::Map(fields)) = &mut media.value else {
+            return;
+        };
+        for (_, medium) in fields {
+            let Some(topology) = medium.field_mut("topology") else {
+                continue;
+            };
+            if topology.field("csv").is_some() {
+                // `file` besides it is reported as an unknown field.
+                continue;
+            }
+            let Value::Record { fields, .. } = &mut topology.value else {
+                continue;
+            };
+            let Some((name, value)) = fields.iter_mut().find(|(name, _)| name.text == "file")
+            else {
+                continue;
+            };
+            let Value::Text { text: file, .. } = &value.value else {
+                let message = format!("expected a path in quotes, found {}", value.describe());
+                self.complain(Fault::WrongType, Some(value.span), message);
+                continue;
+            };
+            let path = folder.join(file);
+            name.text = "csv".to_owned();
+            match read(&path) {
+                Ok(text) => *value = self.list(&path, text),
+                Err(why) => {
+                    let message = format!("cannot read {}: {why}", path.display());
+                    self.complain(Fault::Unreadable, Some(value.span), message);
+                    value.value = Value::Broken;
+                }
+            }
+        }
+    }
+
+    /// The text of a list as a value that stands in its own file.
+    fn list(&mut self, path: &Path, text: String) -> Node {
+        let end = text.len() as u32;
+        let source = self.report.add_source(Source {
+            name: path.display().to_string(),
+            text: text.clone(),
+            first_line: 1,
+        });
+        let verbatim = false;
+        Node {
+            span: Span {
+                source,
+                start: 0,
+                end,
+            },
+            value: Value::Text { text, verbatim },
         }
     }
 
@@ -157,6 +220,8 @@ impl Loader {
             });
             patch::apply(&mut root, text, source, &mut self.report);
         }
+        // Paths on the command line start where the program does.
+        self.lists(&mut root, Path::new(""));
         let scenario = decode(&root, &mut self.report);
         let unbalanced = |diagnostic: &Diagnostic| diagnostic.fault == Fault::Unbalanced;
         if self.incomplete || self.report.diagnostics().iter().any(unbalanced) {

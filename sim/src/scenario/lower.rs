@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use firmware::Duration;
 use models::cost::ServerCost;
+use models::link::wifi::Home;
 use models::link::{self, LaneProfile, LinkProfile, cellular};
 use models::load::{self, LoadModel, ShapeTable};
 
@@ -67,6 +68,7 @@ impl Medium {
                 connection: None,
             };
         let none = models::dist::Dist::Fixed(0);
+        let mut home = None;
         let (medium, up, down) = match self {
             Self::Ethernet {
                 latency,
@@ -96,7 +98,14 @@ impl Medium {
                 loss,
                 rate,
                 queue,
+                router_boot,
+                association,
             } => {
+                home = Some(Home {
+                    router_boot: router_boot.model(),
+                    association: association.model(),
+                    ..Home::TYPICAL
+                });
                 let lane = lane(latency, none, *loss, *rate, *queue);
                 (link::Medium::Wifi, lane, lane)
             }
@@ -116,6 +125,7 @@ impl Medium {
             medium,
             up,
             down,
+            home,
         }
     }
 }

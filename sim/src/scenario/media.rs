@@ -53,6 +53,14 @@ choice! {
             rate: Rate = Rate(6_500_000),
             /// Octets that wait in each direction before the tail is dropped.
             queue: Bytes = Bytes(64 << 10),
+            /// From the return of the power, which the home loses with its meter, to the router.
+            router_boot: Dist<Duration> = Dist::uniform(
+                Duration::from_secs(60), Duration::from_secs(180),
+            ),
+            /// From the router to an address of the meter: association and DHCP.
+            association: Dist<Duration> = Dist::uniform(
+                Duration::from_secs(1), Duration::from_secs(5),
+            ),
         },
         /// A modem of a mobile operator, which connects when there is something to send.
         Cellular {
@@ -142,7 +150,8 @@ choice! {
         },
         /// A list of the meters of the only border router, which stands at 0, 0.
         List {
-            /// CSV with columns meter, x_m, y_m and, if wanted, parent and transformer.
+            /// CSV with columns meter, x_m, y_m and, if wanted, parent and transformer; instead
+            /// of it, `file` may name a file with it, relative to the scenario.
             csv: String,
         },
     }

@@ -168,7 +168,13 @@ fn check_medium(medium: &Medium, path: &str, judge: &mut Judge<'_>) {
             loss,
             rate,
             queue,
-        } => (latency, None, loss, [Some(("rate", rate)), None], queue),
+            router_boot,
+            association,
+        } => {
+            judge.dist(router_boot, &format!("{path}.router_boot"));
+            judge.dist(association, &format!("{path}.association"));
+            (latency, None, loss, [Some(("rate", rate)), None], queue)
+        }
         // Every value of a modem is one of a few; shared media have rules of their own.
         Medium::Cellular { .. } | Medium::Mesh { .. } | Medium::G3Plc { .. } => return,
     };

@@ -1,12 +1,14 @@
 //! Rules about media that meters share.
 
+use core::ops::Range;
+
 use models::concentrator::{Layout, Meshes};
 use models::fleet::CONCENTRATORS_MAX;
 use models::link::contention::Table;
 use models::link::topology::{ImportError, connect, import};
 use models::rng::Purpose;
 
-use super::super::diagnostic::{Diagnostic, Fault};
+use super::super::diagnostic::{Diagnostic, Fault, Span};
 use super::super::schema::{Action, Medium, MeshTopology, Scenario};
 use super::Judge;
 
@@ -118,7 +120,7 @@ fn check_topology(
     match *topology {
         MeshTopology::List { ref csv } => {
             if let Err(mistakes) = import(csv) {
-                report_list(&mistakes, &at("csv"), judge);
+                report_list(&mistakes, &at("csv"), csv, judge);
                 judge.survey.taint(&at("csv"));
             }
             Vec::new()
@@ -183,8 +185,13 @@ fn check_ways(scenario: &Scenario, judge: &mut Judge<'_>) {
                 continue;
             }
             let mut stream = Meshes::stream(scenario.seed, number, Purpose::Topology);
-            if let Err(mistakes) = connect(meters, propagation, &mut stream) {
-                report_list(&mistakes, &format!("{path}.topology.csv"), judge);
+            if let Err(mistakes) = connect(meters, propagation, &mut stream)
+                && let Some(Medium::Mesh {
+                    topology: MeshTopology::List { csv },
+                    ..
+                }) = scenario.media.get(names[kind.link])
+            {
+                report_list(&mistakes, &format!("{path}.topology.csv"), csv, judge);
             }
             continue;
         }
@@ -201,9 +208,19 @@ fn check_ways(scenario: &Scenario, judge: &mut Judge<'_>) {
     }
 }
 
-/// Reports what is wrong in a list of meters, by its lines.
-fn report_list(mistakes: &[ImportError], path: &str, judge: &mut Judge<'_>) {
+/// Reports what is wrong in a list of meters, where it stands.
+fn report_list(mistakes: &[ImportError], path: &str, csv: &str, judge: &mut Judge<'_>) {
+    let place = judge.at(path);
+    let start = judge.report.position_of(csv, place);
     for mistake in mistakes {
+        let span = start.and_then(|start| {
+            let within = field_range(csv, mistake.line, mistake.field)?;
+            Some(Span {
+                start: start + within.start as u32,
+                end: start + within.end as u32,
+                ..place
+            })
+        });
         let field = match mistake.field {
             0 => String::new(),
             field => format!(", field {field}"),
@@ -212,7 +229,31 @@ fn report_list(mistakes: &[ImportError], path: &str, judge: &mut Judge<'_>) {
             "line {}{field} of the list: {}",
             mistake.line, mistake.message
         );
-        let diagnostic = Diagnostic::error(Fault::Contradiction, judge.at(path), &message);
+        let diagnostic = Diagnostic::error(Fault::Contradiction, span.unwrap_or(place), &message);
         judge.report.push(diagnostic.with_hint(&mistake.hint));
     }
+}
+
+/// Where a field of a line stands in a list, or the whole line for field 0; both count from 1.
+fn field_range(csv: &str, line: usize, field: usize) -> Option<Range<usize>> {
+    let text = csv.split_inclusive('\n').nth(line.checked_sub(1)?)?;
+    let start = text.as_ptr() as usize - csv.as_ptr() as usize;
+    let text = text.trim_end();
+    if field == 0 {
+        return Some(start..start + text.len().max(1));
+    }
+    let (mut quoted, mut number, mut from) = (false, 1, 0);
+    for (at, character) in text.char_indices().chain([(text.len(), ',')]) {
+        match character {
+            '"' => quoted = !quoted,
+            ',' if !quoted || at == text.len() => {
+                if number == field {
+                    return Some(start + from..start + at.max(from + 1));
+                }
+                (number, from) = (number + 1, at + 1);
+            }
+            _ => {}
+        }
+    }
+    Some(start..start + text.len().max(1))
 }
