@@ -11,7 +11,7 @@
 //!
 //! A meter has one order at a time: a new one takes the place of the old one. A repetition carries
 //! the sequence number of the original, so a meter that has only lost its response does nothing
-//! twice.
+//! twice. A meter whose switch is moving is asked again.
 
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -147,6 +147,8 @@ struct Active {
     report: CommandReport,
     /// Whether the meter has accepted it: only its result is missing.
     accepted: bool,
+    /// Whether the meter could not obey at the time.
+    busy: bool,
     /// Transmissions of the request at hand.
     attempts: u32,
     polls: u32,
@@ -288,6 +290,7 @@ impl Commands {
                 ..report(&queued, now, CommandOutcome::Pending)
             },
             accepted: false,
+            busy: false,
             attempts: 0,
             polls: 0,
             invocation: None,
@@ -320,6 +323,8 @@ impl Commands {
         if active.attempts >= policy.attempts {
             let outcome = if active.report.issued.is_none() {
                 CommandOutcome::Unreachable
+            } else if active.busy {
+                CommandOutcome::Failed(ResultCode::TimingConstraint)
             } else {
                 CommandOutcome::Unanswered
             };
@@ -381,8 +386,12 @@ impl Commands {
         };
         match verdict {
             Verdict::Ended(outcome) => self.end(rank, outcome, now),
+            Verdict::Busy => {
+                active.busy = true;
+                self.reschedule(rank, active, now + policy.settle);
+            }
             Verdict::Accepted(effective_utc) => {
-                active.accepted = true;
+                (active.accepted, active.busy) = (true, false);
                 active.attempts = 0;
                 active.polls += 1;
                 if active.polls > POLLS_MAX {
@@ -420,6 +429,8 @@ impl Commands {
 /// What a response means for its order.
 enum Verdict {
     Ended(CommandOutcome),
+    /// The meter cannot obey at the time.
+    Busy,
     /// It takes effect at this time.
     Accepted(Option<u32>),
 }
@@ -444,6 +455,7 @@ fn judge(payload: &Payload<'_>, report: &CommandReport) -> Result<Verdict, Error
             let effective = SwitchResponse::parse(outcome.data)?.effective;
             Verdict::Accepted(effective.and_then(|date| date.to_utc()))
         }
+        ResultCode::TimingConstraint => Verdict::Busy,
         failed => Verdict::Ended(CommandOutcome::Failed(failed)),
     })
 }

@@ -313,6 +313,7 @@ impl Device {
         // What is sent again because its response was lost is not done again.
         let again = posted.procedure == initiate.procedure
             && posted.sequence == initiate.sequence
+            && matches!(posted.result, ResultCode::Completed | ResultCode::Accepted)
             && posted.response.is_some();
         if !again {
             self.run(config, &initiate, groups, utc, env);

@@ -27,6 +27,7 @@ mod page;
 mod rejects;
 mod run;
 mod section;
+mod switching;
 mod traffic;
 
 use std::path::Path;
@@ -57,6 +58,7 @@ pub fn render(folder: &Path) -> Result<String, Error> {
         latency::section(&run)?,
         traffic::section(&run)?,
         headend::section(&run)?,
+        switching::section(&run)?,
         meters::section(&run)?,
         rejects::section(&run)?,
     ]

@@ -17,6 +17,7 @@ impl fmt::Display for Report {
         self.keys(f)?;
         self.traffic(f)?;
         self.reads(f)?;
+        self.commands(f)?;
         self.attacks(f)?;
         self.cost(f)?;
         writeln!(f, "digest    {}", self.digest)?;
@@ -121,6 +122,34 @@ impl Report {
             .map(|path| self.number(path));
         writeln!(f, "reads     {delivered} of {due} delivered ({ratio})")?;
         writeln!(f, "          latency {}", self.quantiles("reads.latency_s"))
+    }
+
+    fn commands(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self
+            .summary
+            .get("commands.count")
+            .is_none_or(|count| count == 0.0)
+        {
+            return Ok(());
+        }
+        let [applied, count, prompt, confirmed, lost] = [
+            "commands.applied",
+            "commands.count",
+            "commands.applied_within_10s_ratio",
+            "commands.confirmed",
+            "load.lost_mw.max",
+        ]
+        .map(|path| self.number(path));
+        writeln!(
+            f,
+            "switches  {applied} of {count} orders carried out ({prompt} within 10 s), {confirmed} \
+             confirmed, {lost} MW cut off at most"
+        )?;
+        writeln!(
+            f,
+            "          latency {}",
+            self.quantiles("commands.latency_s")
+        )
     }
 
     fn attacks(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

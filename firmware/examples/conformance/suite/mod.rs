@@ -4,6 +4,7 @@
 //! document is not of its format and otherwise reports one verdict per case. A document may hold
 //! sections of several formats. To add a format, add its module and a line to [`FORMATS`].
 
+mod c1219_tables;
 mod c1222;
 mod c1222_apdus;
 mod c1222_captured;
@@ -39,6 +40,7 @@ type Format = fn(&Value, &mut Report) -> Option<()>;
 
 /// Every format.
 const FORMATS: &[Format] = &[
+    c1219_tables::run,
     c1222_apdus::run,
     c1222_captured::run,
     c1222_live_client::run,

@@ -19,6 +19,7 @@ pub(crate) enum Verdict {
         case: String,
         why: String,
     },
+    /// A file, or a file and a case.
     Unsupported {
         file: String,
     },
@@ -50,6 +51,12 @@ impl Report {
     /// No format recognised the file.
     pub(super) fn unsupported(&mut self) {
         let file = self.file();
+        self.verdicts.push(Verdict::Unsupported { file });
+    }
+
+    /// A case of a known format that is not supported.
+    pub(super) fn unsupported_case(&mut self, name: &str) {
+        let file = format!("{} {name}", self.file());
         self.verdicts.push(Verdict::Unsupported { file });
     }
 

@@ -3,7 +3,7 @@
 use super::*;
 use crate::c1219::procedure::ResultCode;
 use crate::c1219::switch::SwitchAction;
-use crate::headend::{CommandOutcome, CommandReport, SwitchOrder};
+use crate::headend::{CommandOutcome, CommandPolicy, CommandReport, SwitchOrder};
 
 fn order(action: SwitchAction) -> SwitchOrder {
     SwitchOrder {
@@ -334,6 +334,26 @@ fn a_lost_response_does_not_open_a_switch_twice() {
     assert_eq!(pair.outcomes(), [CommandOutcome::Confirmed]);
     let transmissions = pair.reports()[0].transmissions;
     assert_eq!(transmissions, 2, "the repetition finds it done");
+}
+
+#[test]
+fn an_order_to_a_moving_switch_is_given_again() {
+    let mut pair = Pair::joined(SwitchPolicy::default());
+    pair.order(SwitchAction::Open);
+    // The contacts need 50 ms: they cannot be stopped any more.
+    pair.order(SwitchAction::Close);
+    pair.after(CommandPolicy::default().gap);
+    assert_eq!(
+        pair.steps().last(),
+        Some(&SwitchStep::Refused(Refusal::Moving))
+    );
+    pair.after(Duration::from_secs(10));
+    assert!(pair.steps().contains(&MOVED_OPEN));
+    assert_eq!(pair.steps().last(), Some(&MOVED_CLOSED));
+    assert_eq!(
+        pair.outcomes(),
+        [CommandOutcome::Superseded, CommandOutcome::Confirmed]
+    );
 }
 
 #[test]

@@ -106,6 +106,40 @@ fn the_address_space_bounds_the_population() {
 }
 
 #[test]
+fn switches_and_orders_to_them_have_bounds() {
+    for (set, words) in [
+        ("switch.operating_time=1s", "20ms to 100ms"),
+        ("switch.operations=0", "worn out"),
+        ("switch.delay=Geometric(probability: \"0%\")", "ever moves"),
+        ("headend.commands.rate_per_s=0", "above 0"),
+        ("headend.commands.outstanding=0", "none is ever carried out"),
+        ("headend.commands.timeout=1min", "at most 30s"),
+        ("grid.system_mw=0", "must lie between"),
+        ("grid.droop=0%", "never settles"),
+        (
+            "timeline=[(at:\"1h\", action: Disconnect(cohort: \"homes\", window: \"100000s\"))]",
+            "at most 65535s",
+        ),
+        (
+            "timeline=[(at:\"1h\", action: Connect(cohort: \"homes\", rate_per_s: -1.0))]",
+            "above 0",
+        ),
+        (
+            "attackers=[(name:\"a\", attack: MassDisconnect(waves: 0), position: HeadEnd, \
+             knowledge: Operator)]",
+            "waves",
+        ),
+    ] {
+        refused(set, Fault::OutOfRange, words);
+    }
+    refused(
+        "attackers=[(name:\"a\", attack: MassDisconnect(), position: OnPath, knowledge: Operator)]",
+        Fault::Contradiction,
+        "cannot be made from there",
+    );
+}
+
+#[test]
 fn contradictions_are_found() {
     for (set, words) in [
         ("start=2106-02-07T06:00:00Z", "32 bits"),
@@ -142,6 +176,10 @@ fn references_must_exist() {
         ),
         (
             "timeline=[(at:\"1h\", action: Reauthenticate(\"x\"))]",
+            "no cohort",
+        ),
+        (
+            "timeline=[(at:\"1h\", action: Disconnect(\"house\"))]",
             "no cohort",
         ),
         (
