@@ -47,6 +47,8 @@ pub enum Purpose {
     Switching = 30,
     /// What feeds back behind an open switch.
     BackFeed = 31,
+    /// How long a switch waits.
+    SwitchDelay = 32,
     /// Where a meter that shares no medium stands.
     Site = 40,
     /// How long the router of a home takes to return.

@@ -70,6 +70,7 @@ pub(crate) fn meter(fleet: &Fleet, meter: u32) -> MeterBundle {
         identity: fleet.identity(meter).into_bytes(),
         keys: LongTermKeys::from_psk(&birth.psk, &mut Work::NONE.clone()),
         title_arcs: Fleet::title_arcs(meter),
+        switch_seed: stream(Purpose::SwitchDelay).below(u64::MAX),
     };
     let mut image = Meter::new(Arc::clone(&fleet.meter_firmware), provisioning);
     if stream(Purpose::BackFeed).chance(cohort.back_feed_ppb) {

@@ -78,4 +78,7 @@ pub struct Provisioning {
     pub keys: LongTermKeys,
     /// Arcs of its ApTitle below the network root.
     pub title_arcs: [u32; 2],
+    /// Where the random delays of its switch start: apart from all other randomness, so that an
+    /// order to the switch changes no nonce and no jitter.
+    pub switch_seed: u64,
 }

@@ -127,12 +127,19 @@ struct State {
 }
 
 /// An end device; nothing is kept before somebody has asked for something.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Device {
+    /// Where the delays of the switch start.
+    seed: u64,
     state: Option<Box<State>>,
 }
 
 impl Device {
+    /// A new device.
+    pub(super) const fn new(seed: u64) -> Self {
+        Self { seed, state: None }
+    }
+
     /// Answers one service of a message; tells whether it succeeded.
     pub(super) fn answer(
         &mut self,
@@ -182,7 +189,9 @@ impl Device {
         };
         if let Some(answer) = state.switch.handle_timeout(&config.switch, utc, now) {
             let posted = &mut state.posted;
-            if posted.procedure.procedure() == switch::PROCEDURE.procedure() {
+            // ST8 may speak of another order by now, which was refused while this one waited.
+            let of = answer.steps[0].map(|(sequence, _)| sequence);
+            if posted.result == ResultCode::Accepted && Some(posted.sequence) == of {
                 posted.result = answer.result;
                 posted.response = Some(answer.response);
             }
@@ -213,9 +222,10 @@ impl Device {
     }
 
     fn state(&mut self) -> &mut State {
+        let seed = self.seed;
         self.state.get_or_insert_with(|| {
             Box::new(State {
-                switch: Switch::new(),
+                switch: Switch::new(seed),
                 posted: Posted::default(),
                 events: VecDeque::new(),
             })
@@ -275,7 +285,7 @@ impl Device {
                 let switch = self
                     .state
                     .as_ref()
-                    .map_or(Switch::new(), |state| state.switch);
+                    .map_or(Switch::new(self.seed), |state| state.switch);
                 switch.table().emit(writer)
             }
             _ => Err(Error::Unsupported(id.0)),
@@ -345,7 +355,7 @@ impl Device {
             let state = self.state();
             let answer = state
                 .switch
-                .order(&config.switch, command, sequence, utc, env);
+                .order(&config.switch, command, sequence, utc, env.now);
             state.report(&answer);
             (answer.result, Some(answer.response))
         } else {

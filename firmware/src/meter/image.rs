@@ -91,7 +91,7 @@ impl Meter {
             access: Access::new(&config, method),
             keys: KeyStore::new(Role::Meter, config.keys),
             reporter: Reporter::new(reporter::node(title, &config)),
-            device: Device::default(),
+            device: Device::new(provisioning.switch_seed),
             title: reporter::absolute(&title),
             events: VecDeque::new(),
             config,

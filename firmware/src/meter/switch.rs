@@ -13,7 +13,6 @@
 //! count of operations are in non-volatile memory; what falls due without power is done when
 //! power returns.
 
-use crate::Env;
 use crate::c1219::procedure::ResultCode;
 use crate::c1219::switch::{SwitchAction, SwitchCommand, SwitchResponse, SwitchState, SwitchTable};
 use crate::c1219::types::DateTime;
@@ -168,11 +167,13 @@ pub(super) struct Switch {
     last_change_utc: Option<u32>,
     /// Whether the load side has voltage while the switch is open.
     back_feed: bool,
+    /// State of the generator of delays.
+    random: u64,
 }
 
 impl Switch {
-    /// A new switch, closed.
-    pub(super) const fn new() -> Self {
+    /// A new switch, closed, whose delays start at `seed`.
+    pub(super) const fn new(seed: u64) -> Self {
         Self {
             state: SwitchState::Closed,
             waiting: None,
@@ -181,6 +182,7 @@ impl Switch {
             last_sequence: 0,
             last_change_utc: None,
             back_feed: false,
+            random: seed,
         }
     }
 
@@ -196,10 +198,9 @@ impl Switch {
         command: SwitchCommand,
         sequence: u8,
         utc: u32,
-        env: &mut Env<'_>,
+        now: Instant,
     ) -> Answer {
-        let window_draw = u64::from_be_bytes(env.random());
-        let delay_draw = u64::from_be_bytes(env.random());
+        let (window_draw, delay_draw) = (self.draw(), self.draw());
         let close = match command.action {
             SwitchAction::Open => false,
             SwitchAction::Close => true,
@@ -210,7 +211,7 @@ impl Switch {
             return self.refuse(Refusal::LocalOnly, sequence);
         }
         if let Some(waiting) = self.waiting {
-            if waiting.due <= env.now + policy.operating_time {
+            if waiting.due <= now + policy.operating_time {
                 return self.refuse(Refusal::Moving, sequence);
             }
             if waiting.close != close {
@@ -234,7 +235,7 @@ impl Switch {
         let fresh = Waiting {
             close,
             sequence,
-            due: env.now + pause,
+            due: now + pause,
             due_utc: utc.saturating_add(u32::try_from(pause.as_secs()).unwrap_or(u32::MAX)),
         };
         // The same order again does not buy another draw.
@@ -307,6 +308,15 @@ impl Switch {
             last_change: self.last_change_utc.and_then(DateTime::from_utc),
             ..SwitchTable::default()
         }
+    }
+
+    /// The next 64 random bits (SplitMix64): delays are spread, not secret.
+    const fn draw(&mut self) -> u64 {
+        self.random = self.random.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut bits = self.random;
+        bits = (bits ^ bits >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        bits = (bits ^ bits >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
+        bits ^ bits >> 31
     }
 
     /// Arms an open switch; nothing moves.

@@ -74,6 +74,7 @@ impl Pair {
             identity: identity.clone(),
             keys: keys(&[7; 16]),
             title_arcs: [1, 1],
+            switch_seed: 1,
         };
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         let mut work = Work::default();

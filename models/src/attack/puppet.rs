@@ -70,6 +70,7 @@ impl Puppets {
             identity: fleet.identity(victim).into_bytes(),
             keys: LongTermKeys::from_psk(&psk, &mut Work::NONE.clone()),
             title_arcs: Fleet::title_arcs(victim),
+            switch_seed: u64::from(victim),
         };
         let member = index * fleet.headend.instances + scene.instance;
         let address = fleet.attacker_address(scene.attacker, member);
