@@ -50,7 +50,8 @@ impl Clock {
         let nanos = whole
             .saturating_mul(BILLION)
             .saturating_add(rest * BILLION / rate);
-        let mut time = Time(nanos);
+        // The division rounds down and `read` rounds towards zero: both may be off by one.
+        let mut time = Time(nanos.saturating_sub(1));
         while self.read(time) < instant && time < Time::FAR_FUTURE {
             time.0 += 1;
         }

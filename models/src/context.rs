@@ -60,11 +60,15 @@ pub enum Kind {
     Order,
     /// Something is due for orders to switches.
     CommandAlarm,
+    /// A modem asks its cell for access.
+    Request,
+    /// A cell has answered a modem; the payload says whether it has access.
+    Access,
 }
 
 impl Kind {
     /// Every kind, in the order of their codes.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 22] = [
         Self::PowerOn,
         Self::PowerOff,
         Self::Boot,
@@ -85,6 +89,8 @@ impl Kind {
         Self::Release,
         Self::Order,
         Self::CommandAlarm,
+        Self::Request,
+        Self::Access,
     ];
 
     /// The kind of an event.
@@ -126,6 +132,8 @@ impl Kind {
             Self::Release => "held datagram forwarded",
             Self::Order => "orders are given",
             Self::CommandAlarm => "command alarm",
+            Self::Request => "access requested",
+            Self::Access => "access answered",
         }
     }
 }

@@ -11,6 +11,7 @@ use bevy_ecs::system::{Query, SystemState};
 use bevy_ecs::world::World;
 
 use crate::attack::Attackers;
+use crate::cell::Cell;
 use firmware::memory::Visitor;
 
 use crate::concentrator::{Admission, Concentrator, ConcentratorHost};
@@ -63,6 +64,8 @@ pub struct Domain<A> {
     agenda: A,
     pool: Pool,
     attackers: Attackers,
+    /// By number; only those of this domain are set.
+    cells: Vec<Option<Cell>>,
     telemetry: Telemetry,
     scratch: Vec<u8>,
 }
@@ -104,7 +107,15 @@ impl<A: Agenda> Domain<A> {
                 attackers.occupy(&fleet, &mut concentrator);
             }
         }
+        let cells = (0..fleet.cells.len()).map(|number| {
+            let plan = &fleet.cells.plans[number as usize];
+            let entity = fleet.cell_entity(number);
+            let own = fleet.domain_of_cell(number) == index;
+            own.then(|| Cell::new(plan, fleet.seed, number, entity))
+        });
+        let cells = cells.collect();
         let mut domain = Self {
+            cells,
             fleet,
             index,
             world,
@@ -230,6 +241,7 @@ impl<A: Agenda> Domain<A> {
             agenda,
             pool,
             attackers,
+            cells,
             telemetry,
             scratch,
         } = self;
@@ -263,6 +275,13 @@ impl<A: Agenda> Domain<A> {
                 let (fleet, agenda) = (context.fleet, &mut *context.agenda);
                 let pool = &mut *context.pool;
                 context.attackers.handle(&event, kind, fleet, agenda, pool);
+                continue;
+            }
+            if let Some(cell) = event.target.checked_sub(context.fleet.cell_entity(0)) {
+                let run_end = Time(context.fleet.duration.as_nanos());
+                let cell = cells[cell as usize].as_mut();
+                cell.expect("events are posted in the domain of their target")
+                    .handle(&event, kind, run_end, context.agenda);
                 continue;
             }
             let entity = entities[event.target as usize]
@@ -488,7 +507,9 @@ fn handle_meter_event<A: Agenda, X: Exchange>(
         Kind::Ready => host.ready(event.payload),
         Kind::Alarm => host.alarm(),
         Kind::Interval => host.interval(event.payload),
+        Kind::Access => host.access(event.payload != 0),
         Kind::Offer
+        | Kind::Request
         | Kind::Admit
         | Kind::Medium
         | Kind::InstanceDown
@@ -518,6 +539,8 @@ fn handle_instance_event<A: Agenda, X: Exchange>(
         Kind::Order => host.order(event.payload),
         Kind::CommandAlarm => host.command_alarm(),
         Kind::Offer
+        | Kind::Request
+        | Kind::Access
         | Kind::Admit
         | Kind::Medium
         | Kind::PowerOn

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use firmware::c1219::switch::SwitchAction;
 
 use crate::attack::Attacker;
+use crate::cell::Cells;
 use crate::concentrator::Meshes;
 use crate::cost::{McuCost, ServerCost};
 use crate::datagram::{C1222_PORT, PANA_PORT};
@@ -217,6 +218,8 @@ pub struct Fleet {
     pub links: Vec<LinkProfile>,
     /// Media that meters share, and their concentrators.
     pub meshes: Meshes,
+    /// Cells of mobile operators.
+    pub cells: Cells,
     /// Where meters and concentrators stand.
     pub sites: Sites,
     /// Who is without power when, besides what the timeline does to meters.
@@ -303,9 +306,14 @@ impl Fleet {
         self.meters() + self.headend.instances + concentrator
     }
 
-    /// Meters, instances and concentrators: the entities with components.
+    /// The entity number of a cell; they follow the concentrators.
+    pub fn cell_entity(&self, cell: u32) -> u32 {
+        self.concentrator_entity(self.meshes.len()) + cell
+    }
+
+    /// Meters, instances, concentrators and cells: the entities that are no attacker's.
     pub fn entities(&self) -> u32 {
-        self.concentrator_entity(self.meshes.len())
+        self.cell_entity(self.cells.len())
     }
 
     /// The entity number of an attacker's cell at an instance; they follow all others.
@@ -327,7 +335,9 @@ impl Fleet {
             (Partition::ByInstance, _) => self.instance_of(meter) as usize,
             (Partition::Split(_), Some(home)) => self.domain_of_concentrator(home.concentrator),
             (Partition::Split(domains), None) => {
-                (self.headend.instances + meter % domains) as usize
+                // The meters of a cell stay together.
+                let place = self.cells.of(meter).unwrap_or(meter);
+                (self.headend.instances + place % domains) as usize
             }
         }
     }
@@ -339,6 +349,14 @@ impl Fleet {
                 self.meshes.concentrators[concentrator as usize].instance as usize
             }
             Partition::Split(domains) => (self.headend.instances + concentrator % domains) as usize,
+        }
+    }
+
+    /// The domain of a cell and all its meters.
+    pub fn domain_of_cell(&self, cell: u32) -> usize {
+        match self.partition {
+            Partition::ByInstance => self.cells.plans[cell as usize].instance as usize,
+            Partition::Split(domains) => (self.headend.instances + cell % domains) as usize,
         }
     }
 

@@ -89,6 +89,7 @@ pub(crate) fn meter(fleet: &Fleet, meter: u32) -> MeterBundle {
                 .meshes
                 .home(meter)
                 .map(|home| fleet.concentrator_entity(home.concentrator)),
+            cell: fleet.cells.of(meter).map(|cell| fleet.cell_entity(cell)),
         },
         firmware: Firmware {
             image,
@@ -114,7 +115,10 @@ pub(crate) fn meter(fleet: &Fleet, meter: u32) -> MeterBundle {
             returned: false,
             admission: Admission::Off,
         },
-        uplink: Uplink(Lane::new(stream(Purpose::Uplink))),
+        uplink: Uplink {
+            lane: Lane::new(stream(Purpose::Uplink)),
+            waiting: Vec::new(),
+        },
         premise: Premise {
             house: House::new(&fleet.load, stream(Purpose::Load)),
             register_wh: 0,

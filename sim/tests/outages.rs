@@ -169,6 +169,63 @@ fn on_wifi_the_router_of_the_home_comes_first() {
     assert!(spread.is_some_and(|(most, least)| most - least > 60));
 }
 
+/// Modems of one operator whose power returns at one instant; they boot alike.
+const MODEMS: &str = r#"Scenario(
+    name: "modems",
+    seed: 1,
+    duration: "1h",
+    cohorts: [(name: "homes", count: 600, medium: "lte", boot: Uniform("5s", "6s"))],
+    media: {"lte": Cellular(technology: NbIot, meters_per_cell: 1000)},
+    pana: (
+        pci: Retransmission(irt: "10s", mrt: "120s", mrc: 0, mrd: "0s"),
+        request: Retransmission(irt: "10s", mrt: "60s", mrc: 10, mrd: "0s"),
+    ),
+    traffic: (report: (spread: "10min", timeout: "60s")),
+    timeline: [(at: "20min", action: Outage(duration: "5min"))],
+)"#;
+
+#[test]
+fn modems_that_return_together_contend_for_their_cell() {
+    let crowded = run_text("crowded_cell", MODEMS, &[]);
+    let alone = run_text("cell_each", MODEMS, &["media.lte.meters_per_cell=1"]);
+    let refused = |report: &Report| {
+        let causes = report.summary.breakdown("rejects.causes");
+        causes.get("access_refused").copied().unwrap_or(0)
+    };
+    // 600 requests within a second meet 6 opportunities of 48 preambles and 40 answers each.
+    assert!(refused(&crowded) > 0);
+    assert_eq!(refused(&alone), 0);
+    for report in [&crowded, &alone] {
+        assert_eq!(metric(report, "restoration.rejoined_ratio"), 1.0);
+        assert_eq!(metric(report, "keys.used_after_expiry"), 0.0);
+    }
+    let p95 = |report: &Report| metric(report, "restoration.time_to_rejoin_s.p95");
+    assert!(
+        p95(&crowded) > p95(&alone) + 1.0,
+        "{} against {}",
+        p95(&crowded),
+        p95(&alone)
+    );
+}
+
+#[test]
+fn cells_depend_neither_on_threads_nor_on_domains() {
+    let sets = ["headend.instances=3", "media.lte.meters_per_cell=70"];
+    let one = run_text("cells_one", MODEMS, &sets);
+    for (name, threads, partition) in [
+        ("cells_threads", 3, Partition::ByInstance),
+        ("cells_split", 2, Partition::Split(4)),
+    ] {
+        let options = Options {
+            threads,
+            partition,
+            ..Options::default()
+        };
+        let other = run_with(name, MODEMS, &sets, options);
+        assert_eq!(one.digest, other.digest, "{name}");
+    }
+}
+
 const VILLAGE: &str = r#"Scenario(
     name: "village",
     seed: 1,
@@ -232,6 +289,10 @@ fn impossible_outages_are_refused_where_they_stand() {
         "no concentrators",
     );
     refuse("timeline[0].at=3h", "the run ends after 2h");
+    refuse(
+        "media.wan=Cellular(meters_per_cell: 0)",
+        "a cell has 1 to 100000 meters",
+    );
     refuse("distribution.feeders=0", "1 to 1000 feeders");
     refuse(
         "distribution.failures=(every: Fixed(\"0s\"), lasting: Fixed(\"1s\"))",

@@ -4,6 +4,7 @@
 //! many modems can connect at once is the business of [`rach`](super::rach).
 
 use super::outage::Renewal;
+use super::rach;
 use super::{LaneProfile, LinkProfile, Medium};
 use crate::dist::Dist;
 use crate::rng::Stream;
@@ -79,7 +80,30 @@ impl Technology {
         }
     }
 
-    /// What the first datagram after a pause waits for.
+    /// The random access channel of a cell.
+    ///
+    /// That of NB-IoT has 48 subcarriers every 160 ms (3GPP TS 36.331, NPRACH-ConfigSIB) and slow
+    /// messages; the values are an assumption within what the standard allows.
+    pub const fn random_access(self) -> rach::Parameters {
+        match self {
+            Self::LteCat1 | Self::LteM1 => rach::Parameters::TR_37_868,
+            Self::NbIot => rach::Parameters {
+                opportunity_period: Duration::from_millis(160),
+                preambles: 48,
+                response_delay: Duration::from_millis(12),
+                response_window_subframes: 40,
+                grants_per_response: 1,
+                backoff_max: Duration::from_millis(1_024),
+                message3_delay: Duration::from_millis(40),
+                message4_delay: Duration::from_millis(40),
+                harq_period: Duration::from_millis(100),
+                contention_timer: Duration::from_millis(640),
+                ..rach::Parameters::TR_37_868
+            },
+        }
+    }
+
+    /// What the first datagram after a pause waits for, once the cell has given access.
     pub const fn connection(self) -> Connection {
         let (low_ms, high_ms, inactivity_s) = match self {
             Self::LteCat1 => (80, 260, 10),
@@ -114,6 +138,11 @@ impl Modem {
     pub const IDLE: Self = Self {
         connected_until: Time::ZERO,
     };
+
+    /// Whether it is not connected at `now`.
+    pub fn is_idle(&self, now: Time) -> bool {
+        now >= self.connected_until
+    }
 
     /// What a datagram sent or received at `now` has to wait for.
     ///

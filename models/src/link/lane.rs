@@ -68,6 +68,11 @@ impl Lane {
         Transit::Delivered(self.latest + jitter)
     }
 
+    /// Whether a frame sent at `time` would have to wait for a connection, if the link has them.
+    pub fn is_idle(&self, time: Time) -> bool {
+        self.modem.is_idle(time)
+    }
+
     /// A frame came the other way, so the link is up.
     pub fn keep_up(&mut self, profile: &LaneProfile, now: Time) {
         if let Some(connection) = &profile.connection {

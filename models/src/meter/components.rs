@@ -37,6 +37,8 @@ pub struct Placement {
     pub sampled: bool,
     /// Entity number of its concentrator, if it is on a shared medium.
     pub concentrator: Option<u32>,
+    /// Entity number of its cell, if it has a modem of its own.
+    pub cell: Option<u32>,
 }
 
 /// The firmware, its entropy and the attempt that it is engaged in.
@@ -92,7 +94,21 @@ pub struct Supply {
 
 /// The meter's end of its link.
 #[derive(Component, Debug)]
-pub struct Uplink(pub Lane);
+pub struct Uplink {
+    /// The way to the head-end.
+    pub lane: Lane,
+    /// Datagrams that wait for access to the cell; one request is under way while there are any.
+    pub waiting: Vec<Held>,
+}
+
+/// A datagram that waits for access to a cell.
+#[derive(Clone, Copy, Debug)]
+pub struct Held {
+    /// The datagram.
+    pub handle: Handle,
+    /// Whether it repeats an earlier one.
+    pub retransmission: bool,
+}
 
 /// What is behind the meter.
 #[derive(Component, Debug)]

@@ -9,8 +9,8 @@ use firmware::pana::relay;
 
 use super::{Attempt, MeterQueryItem, Processor};
 use crate::concentrator::{Admission, is_for_relay};
-use crate::context::{Context, Exchange, Kind, Outgoing, Verdict, event, is_c1222, message_record};
-use crate::datagram::{C1222_PORT, Handle, MessageType, PANA_PORT};
+use crate::context::{Context, Exchange, Kind, Verdict, event, is_c1222, message_record};
+use crate::datagram::{Handle, MessageType, PANA_PORT};
 use crate::event::Agenda;
 use crate::fleet::Fleet;
 use crate::link::Direction;
@@ -86,6 +86,7 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
         while let Some(handle) = self.meter.processor.inbox.pop_front() {
             self.context.pool.release(handle);
         }
+        self.drop_waiting("unpowered");
         self.with_firmware(|image, _, env| image.power_off(env));
         self.drain_events();
         if let Some(attempt) = self.meter.firmware.attempt.take() {
@@ -266,7 +267,7 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
         self.context.telemetry.datagrams += 1;
         self.meter.processor.received += 1;
         let link = &self.context.fleet.links[usize::from(self.meter.placement.link)];
-        self.meter.uplink.0.keep_up(&link.up, self.now);
+        self.meter.uplink.lane.keep_up(&link.up, self.now);
 
         let mut result = Ok(());
         let input = Input {
@@ -354,7 +355,7 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
     }
 
     /// Hands a datagram to the shared medium.
-    fn offer(&mut self, handle: Handle, departure: Time) {
+    pub(super) fn offer(&mut self, handle: Handle, departure: Time) {
         if let Some(concentrator) = self.meter.placement.concentrator {
             let (meter, posted) = (self.meter.placement.meter, &mut self.meter.processor.posted);
             let kind = Kind::Offer;
@@ -364,7 +365,7 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
     }
 
     /// Tells the shared medium whether the session is open.
-    fn update_admission(&mut self, time: Time) {
+    pub(super) fn update_admission(&mut self, time: Time) {
         if self.meter.placement.concentrator.is_some() {
             let admission = if self.meter.firmware.image.is_open() {
                 Admission::Admitted
@@ -528,69 +529,6 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
             step: event.step,
             watts,
         });
-    }
-
-    fn drain_datagrams(&mut self, departure: Time) {
-        let placement = *self.meter.placement;
-        let fleet: &Fleet = self.context.fleet;
-        let instance = fleet.instance_address(placement.instance);
-        let (domain, target) = (
-            fleet.domain_of_instance(placement.instance),
-            fleet.instance_entity(placement.instance),
-        );
-        let mut scratch = core::mem::take(self.context.scratch);
-        while let Some(transmit) = self.meter.firmware.image.poll_transmit(&mut scratch) {
-            let port = match transmit.channel {
-                Channel::Pana => PANA_PORT,
-                Channel::C1222 => C1222_PORT,
-            };
-            self.meter.processor.sent += 1;
-            if transmit.channel == Channel::Pana
-                && let Some(attempt) = &mut self.meter.firmware.attempt
-            {
-                attempt.sent(transmit.len, transmit.retransmission);
-            }
-            if placement.concentrator.is_some() {
-                let repeated = u32::from(transmit.retransmission);
-                self.context.repetitions = self.context.repetitions.wrapping_add(repeated);
-                let octets = &scratch[..transmit.len];
-                let (source, destination) = (
-                    SocketAddrV4::new(placement.address, port),
-                    SocketAddrV4::new(instance, port),
-                );
-                let handle = self
-                    .context
-                    .pool
-                    .insert(source, destination, departure, octets);
-                if transmit.channel == Channel::C1222 {
-                    // The last message of an authentication goes first, to the relay element.
-                    self.update_admission(departure);
-                }
-                self.offer(handle, departure);
-                continue;
-            }
-            let out = Outgoing {
-                meter: placement.meter,
-                link: usize::from(placement.link),
-                cohort: usize::from(placement.cohort),
-                direction: Direction::Up,
-                sampled: placement.sampled,
-                source: SocketAddrV4::new(placement.address, port),
-                destination: SocketAddrV4::new(instance, port),
-                octets: &scratch[..transmit.len],
-                label: 0,
-                retransmission: transmit.retransmission,
-                departure,
-                sent: departure,
-                domain,
-                target,
-                sender: placement.meter,
-            };
-            let lane = &mut self.meter.uplink.0;
-            self.context
-                .transmit(lane, &out, self.now, &mut self.meter.processor.posted);
-        }
-        *self.context.scratch = scratch;
     }
 
     fn record_attempt(&mut self, attempt: Attempt, ending: &Ending, end: Time) {

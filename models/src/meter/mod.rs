@@ -4,10 +4,11 @@ mod attempt;
 mod components;
 mod host;
 mod service;
+mod uplink;
 
 pub use attempt::Attempt;
 pub use components::{
-    Firmware, MeterBundle, MeterQuery, MeterQueryItem, Placement, Premise, Processor, Supply,
+    Firmware, Held, MeterBundle, MeterQuery, MeterQueryItem, Placement, Premise, Processor, Supply,
     Uplink,
 };
 pub use host::MeterHost;

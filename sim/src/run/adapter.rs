@@ -73,6 +73,9 @@ impl Domain for FleetDomain {
                 (_, Some(_)) if number >= attackers => {
                     format!("attacker cell {}", number - attackers)
                 }
+                (_, Some(_)) if number >= self.fleet.cell_entity(0) => {
+                    format!("cell {}", number - self.fleet.cell_entity(0))
+                }
                 (_, Some(concentrator)) => format!("concentrator {concentrator}"),
                 (Some(instance), None) => format!("instance {instance}"),
                 (None, None) => format!("meter {number}"),

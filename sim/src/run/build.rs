@@ -74,6 +74,7 @@ pub(super) fn fleet(scenario: &Scenario, partition: Partition) -> Fleet {
             .collect(),
         supply: scenario.supply(&sites, &meshes),
         concentrator_boot: scenario.distribution.concentrator_boot.model(),
+        cells: scenario.cells(),
         meshes,
         sites,
         load: scenario.load.model(scenario.start),

@@ -112,6 +112,7 @@ impl Medium {
             Self::Cellular {
                 technology,
                 coverage,
+                ..
             } => return technology.model().link_in(name, coverage.model()),
             Self::Mesh { backhaul, .. } | Self::G3Plc { backhaul, .. } => {
                 return LinkProfile {
@@ -131,7 +132,7 @@ impl Medium {
 }
 
 impl Technology {
-    const fn model(self) -> cellular::Technology {
+    pub(super) const fn model(self) -> cellular::Technology {
         match self {
             Self::LteCat1 => cellular::Technology::LteCat1,
             Self::LteM1 => cellular::Technology::LteM1,

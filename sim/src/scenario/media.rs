@@ -68,6 +68,8 @@ choice! {
             technology: Technology = Technology::LteM1,
             /// How well the modem hears its cell.
             coverage: Coverage = Coverage::Normal,
+            /// The most meters that contend for random access to one cell, 1 to 100,000.
+            meters_per_cell: u32 = 1_000,
         },
         /// Wireless mesh below border routers (IEEE 802.15.4, 6LoWPAN, RPL).
         Mesh {

@@ -1,7 +1,9 @@
 //! From the schema to the media that meters share.
 
+use core::ops::Range;
 use std::sync::Arc;
 
+use models::cell::{CellKind, Cells};
 use models::concentrator::{Layout, Mesh, Meshes};
 use models::link::channel::ChannelModel;
 use models::link::contention::Table;
@@ -120,14 +122,38 @@ impl Scenario {
                 let backhaul = index(medium.backhaul()?)?;
                 medium.shared((link, backhaul), &contention)
             });
+        Meshes::new(kinds.collect(), &self.members(), self.headend.instances)
+    }
+
+    /// The meters of each cohort and the index of their medium.
+    fn members(&self) -> Vec<(Range<u32>, usize)> {
+        let index = |name: &str| self.media.keys().position(|known| known == name);
         let mut first = 0;
         let cohorts = self.cohorts.iter().map(|cohort| {
             let meters = first..first + cohort.count;
             first = meters.end;
             (meters, index(&cohort.medium).unwrap_or(usize::MAX))
         });
-        let cohorts: Vec<_> = cohorts.collect();
-        Meshes::new(kinds.collect(), &cohorts, self.headend.instances)
+        cohorts.collect()
+    }
+
+    /// The cells of mobile operators and who belongs to which.
+    pub fn cells(&self) -> Cells {
+        let kinds = self.media.values().enumerate();
+        let kinds = kinds.filter_map(|(link, medium)| match medium {
+            Medium::Cellular {
+                technology,
+                meters_per_cell,
+                ..
+            } => Some(CellKind {
+                link,
+                parameters: technology.model().random_access(),
+                meters_per_cell: *meters_per_cell,
+            }),
+            _ => None,
+        });
+        let kinds: Vec<CellKind> = kinds.collect();
+        Cells::new(&kinds, &self.members(), self.headend.instances)
     }
 }
 

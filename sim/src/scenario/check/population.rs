@@ -175,8 +175,18 @@ fn check_medium(medium: &Medium, path: &str, judge: &mut Judge<'_>) {
             judge.dist(association, &format!("{path}.association"));
             (latency, None, loss, [Some(("rate", rate)), None], queue)
         }
-        // Every value of a modem is one of a few; shared media have rules of their own.
-        Medium::Cellular { .. } | Medium::Mesh { .. } | Medium::G3Plc { .. } => return,
+        // Shared media have rules of their own.
+        Medium::Cellular {
+            meters_per_cell, ..
+        } => {
+            judge.range(
+                !(1..=100_000).contains(meters_per_cell),
+                &format!("{path}.meters_per_cell"),
+                "a cell has 1 to 100000 meters",
+            );
+            return;
+        }
+        Medium::Mesh { .. } | Medium::G3Plc { .. } => return,
     };
     let latency_path = format!("{path}.latency");
     judge.dist(latency, &latency_path);
