@@ -299,3 +299,32 @@ fn impossible_outages_are_refused_where_they_stand() {
         "more than 10000 times",
     );
 }
+
+/// A mesh of many rings that comes back as a whole.
+const SUBURB: &str = r#"Scenario(
+    name: "suburb",
+    duration: "3h",
+    cohorts: [(name: "homes", count: 200, medium: "mesh", power_on: Uniform("0s", "30min"))],
+    media: {
+        "mesh": Mesh(phy: SunFsk150, backhaul: "wan", meters_per_concentrator: 200),
+        "wan": Wan(latency: Fixed("20ms")),
+    },
+    timeline: [(at: "1h", action: Outage(duration: "20min"))],
+)"#;
+
+#[test]
+fn sessions_stay_with_their_relay_elements_when_a_mesh_returns() {
+    for seed in 1..=3 {
+        let report = run_text("suburb", SUBURB, &[&format!("seed={seed}")]);
+        assert_eq!(metric(&report, "restoration.rejoined_ratio"), 1.0);
+        assert_eq!(metric(&report, "auth.initial"), 400.0);
+        assert_eq!(metric(&report, "auth.failed"), 0.0, "seed {seed}");
+        // What comes through another relay element is taken for a stranger's.
+        let causes = report.summary.breakdown("rejects.causes");
+        let strangers = causes.get("address_mismatch").copied().unwrap_or(0);
+        assert!(
+            strangers < 60,
+            "seed {seed}: {strangers} messages by another relay"
+        );
+    }
+}

@@ -114,7 +114,10 @@ impl<A: Agenda, X: Exchange> ConcentratorHost<'_, '_, A, X> {
 
     /// Finds the relay element of a station that has not been admitted, and addresses it.
     fn relay_element(&mut self, handle: Handle, from: StationId) -> Option<StationId> {
-        let relay = self.concentrator.segment.relay_for(from)?;
+        let datagram = self.context.pool.get_mut(handle);
+        let kind = MessageType::classify(datagram.destination.port(), &datagram.octets);
+        let fresh = kind == MessageType::Pci;
+        let relay = self.concentrator.segment.relay_for(from, fresh)?;
         let address = match relay {
             StationId::ROOT => self.concentrator.address,
             StationId(station) => {

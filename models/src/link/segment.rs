@@ -215,19 +215,21 @@ impl Segment {
 
     /// Through which station one that has not been admitted talks to the rest of the world.
     ///
-    /// It listens for beacons, which only admitted stations send, takes the best of them as its
-    /// parent and stays there: a session is bound to its relay element until it is secured.
-    pub fn relay_for(&mut self, station: StationId) -> Option<StationId> {
+    /// It listens for beacons, which only admitted stations send, and takes the best of them as its
+    /// parent. It stays there once it has begun, for a session is bound to its relay element until
+    /// it is secured; only at a fresh start, or when its parent falls silent, does it choose again.
+    pub fn relay_for(&mut self, station: StationId, fresh: bool) -> Option<StationId> {
         let stations = &self.stations;
         let admitted = |station: u32| stations[station as usize].admitted;
-        match self.tree.parent(station.0) {
-            Some((parent, _)) if admitted(parent) => Some(StationId(parent)),
-            _ => {
-                let switch = self.tree.reconsider_among(station.0, admitted)?;
-                self.counts.parent_switches += 1;
-                Some(StationId(switch.to))
-            }
+        let parent = self.tree.parent(station.0).map(|(parent, _)| parent);
+        let parent = parent.filter(|&parent| admitted(parent));
+        if (fresh || parent.is_none())
+            && let Some(switch) = self.tree.reconsider_among(station.0, admitted)
+        {
+            self.counts.parent_switches += 1;
+            return Some(StationId(switch.to));
         }
+        parent.map(StationId)
     }
 
     fn insert(&mut self, packet: Packet, number: u32) -> u32 {
@@ -407,7 +409,8 @@ impl Segment {
         }
         let stations = &self.stations;
         let admitted = |station: u32| stations[station as usize].admitted;
-        if news && self.tree.reconsider_among(station, admitted).is_some() {
+        // A station that joins stays with its relay element.
+        if news && admitted(station) && self.tree.reconsider_among(station, admitted).is_some() {
             self.counts.parent_switches += 1;
         }
     }
