@@ -1,11 +1,13 @@
 //! Feeders, transformers, and their failures.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::{Sites, SupplyPlan};
 use crate::concentrator::{Layout, Meshes};
 use crate::dist::Dist;
 use crate::link::outage::{Consumer, Extent, Grid, Interruption, Outage, Renewal};
 use crate::link::topology::Place;
-use crate::rng::{Purpose, Stream};
+use crate::rng::{Purpose, Stream, mix};
 use crate::time::{Duration, Time};
 
 /// Streams of feeders are numbered from here, whatever else there is in a fleet.
@@ -27,6 +29,18 @@ pub struct GridOutage {
     pub outage: Outage,
     /// Where the whole town fails: from the return of one feeder to that of the next.
     pub stagger: Duration,
+}
+
+impl GridOutage {
+    /// Names the outage for its draws, below the numbers of failures at random.
+    const fn number(&self) -> u32 {
+        let extent = match self.outage.extent {
+            Extent::Substation => 0,
+            Extent::Feeder(feeder) => 1 << 32 | feeder as u64,
+            Extent::Transformer(transformer) => 2 << 32 | transformer as u64,
+        };
+        (mix(self.outage.from.0 ^ mix(extent)) >> 33) as u32
+    }
 }
 
 /// Concentrators that lose power at a fixed time, the grid being well.
@@ -83,11 +97,13 @@ impl Network {
                 along[feeder as usize].push((distance, entity, battery));
             }
         }
+        let connected = network.connect_lists(sites, meshes);
         for (meter, place) in (0..).zip(&sites.meters) {
             let home = meshes
                 .home(meter)
                 .map(|home| meshes.kind_of(home.concentrator));
-            if home.is_none_or(|kind| !matches!(kind.layout, Layout::Feeders { .. })) {
+            let on_line = home.is_some_and(|kind| matches!(kind.layout, Layout::Feeders { .. }));
+            if !on_line && !connected.contains(&meter) {
                 let distance = place.distance_m(Place::default());
                 let feeder = sector(*place, feeders);
                 along[feeder as usize].push((distance, meter, Dist::Fixed(0)));
@@ -100,6 +116,41 @@ impl Network {
             }
         }
         network
+    }
+
+    /// Connects the meters of lists that name their transformers; returns them.
+    ///
+    /// A transformer stands in the middle of its meters.
+    fn connect_lists(&mut self, sites: &Sites, meshes: &Meshes) -> BTreeSet<u32> {
+        let mut connected = BTreeSet::new();
+        for plan in &meshes.concentrators {
+            let Layout::List { meters, .. } = &meshes.kinds[plan.mesh].layout else {
+                continue;
+            };
+            let mut named: BTreeMap<&str, Vec<u32>> = BTreeMap::new();
+            for (listed, &meter) in meters.iter().zip(&plan.members) {
+                if !listed.transformer.is_empty() {
+                    named.entry(&listed.transformer).or_default().push(meter);
+                    connected.insert(meter);
+                }
+            }
+            for members in named.into_values() {
+                let mean = |coordinate: fn(&Place) -> f64| {
+                    let places = members.iter().map(|&meter| &sites.meters[meter as usize]);
+                    places.map(coordinate).sum::<f64>() / members.len() as f64
+                };
+                let middle = Place {
+                    x_m: mean(|place| place.x_m),
+                    y_m: mean(|place| place.y_m),
+                };
+                let feeder = sector(middle, self.feeders);
+                self.connect(
+                    feeder,
+                    members.into_iter().map(|meter| (meter, Dist::Fixed(0))),
+                );
+            }
+        }
+        connected
     }
 
     /// Adds a transformer with its consumers to a feeder.
@@ -138,10 +189,11 @@ impl Network {
 
     /// Everybody who is without power because of `outages`, and when.
     ///
-    /// The draws of an outage depend on its place in `outages` and nothing else.
+    /// The draws of an outage depend on its time and extent, so another one leaves them alone.
     pub fn outages(&self, outages: &[GridOutage], seed: u64) -> Vec<Interruption> {
         let mut interruptions = Vec::new();
-        for (number, step) in (0..).zip(outages) {
+        for step in outages {
+            let number = step.number();
             if step.outage.extent != Extent::Substation || step.stagger.is_zero() {
                 interruptions.extend(self.grid.interruptions(&step.outage, seed, number));
                 continue;
@@ -282,6 +334,33 @@ mod tests {
         let one = network.outages(&[blackout(Extent::Feeder(2), 0)], 1);
         let others = connections.iter().flatten().filter(|(f, _)| *f == 2);
         assert_eq!(one.len(), others.count());
+    }
+
+    #[test]
+    fn another_outage_leaves_the_draws_of_one_alone() {
+        let network = network();
+        let spread = |extent, from| {
+            let mut step = blackout(extent, 0);
+            step.outage.from = Time::from_secs(from);
+            step.outage.restoration = Dist::Uniform(0, 600_000_000_000);
+            step
+        };
+        let (one, other) = (
+            spread(Extent::Feeder(1), HOUR),
+            spread(Extent::Feeder(4), HOUR),
+        );
+        let alone = network.outages(&[one], 1);
+        let both = network.outages(&[other, one], 1);
+        assert!(alone.iter().all(|interruption| both.contains(interruption)));
+        let returns = |step| {
+            let off = network.outages(&[step], 1);
+            off.iter().map(|each| each.on).collect::<BTreeSet<_>>()
+        };
+        let later = spread(Extent::Feeder(1), HOUR + 1);
+        assert!(
+            returns(one).is_disjoint(&returns(later)),
+            "draws of its own"
+        );
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub struct Loaded {
     pub scenario: Scenario,
     /// The overrides as they were given.
     pub overrides: Vec<String>,
-    /// The files read, the scenario first and the root of its inheritance last.
+    /// The files read, the scenario first, then those that it inherits from and lists.
     pub files: Vec<PathBuf>,
     /// What is permitted but hardly meant.
     pub warnings: Report,
@@ -168,7 +168,10 @@ impl Loader {
             let path = folder.join(file);
             name.text = "csv".to_owned();
             match read(&path) {
-                Ok(text) => *value = self.list(&path, text),
+                Ok(text) => {
+                    *value = self.list(&path, text);
+                    self.files.push(path);
+                }
                 Err(why) => {
                     let message = format!("cannot read {}: {why}", path.display());
                     self.complain(Fault::Unreadable, Some(value.span), message);

@@ -71,7 +71,9 @@ pub(super) fn check_step(scenario: &Scenario, step: &Step, path: &str, judge: &m
             stagger,
         } => {
             check_outage(*duration, path, judge);
-            check_end(scenario, step, *duration, path, judge);
+            let feeders = u64::from(scenario.distribution.feeders);
+            let last = stagger.scaled(feeders.saturating_sub(1), 1);
+            check_end(scenario, step, *duration + last, path, judge);
             judge.dist(restoration, &format!("{path}.restoration"));
             check_area(scenario, *area, path, judge);
             judge.contradiction(
@@ -121,7 +123,7 @@ fn check_end(
             step.at + lasting >= scenario.duration,
             &format!("{path}.duration"),
             &format!(
-                "the run ends after {}, before the power returns",
+                "the run ends after {}, before all have their power again",
                 scenario.duration.to_text()
             ),
             "shorten the outage or run longer",

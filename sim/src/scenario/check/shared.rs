@@ -119,7 +119,10 @@ fn check_topology(
     let at = |name: &str| format!("{path}.{name}");
     match *topology {
         MeshTopology::List { ref csv } => {
-            if let Err(mistakes) = import(csv) {
+            // A file that cannot be read has been reported as such.
+            if judge.sound(&[&at("csv")])
+                && let Err(mistakes) = import(csv)
+            {
                 report_list(&mistakes, &at("csv"), csv, judge);
                 judge.survey.taint(&at("csv"));
             }
