@@ -113,16 +113,6 @@ impl Results {
     }
 }
 
-/// Number of rows per value of a label column; missing values are not counted.
-pub fn label_counts(frame: &DataFrame, column: &str) -> PolarsResult<BTreeMap<String, u64>> {
-    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
-    for label in frame.column(column)?.str()?.iter().flatten() {
-        *counts.entry(label).or_default() += 1;
-    }
-    let owned = counts.into_iter().map(|(label, n)| (label.to_string(), n));
-    Ok(owned.collect())
-}
-
 /// Values of a numeric or boolean column that are not missing.
 ///
 /// Integers beyond 2^53, about 104 days in nanoseconds, lose their last digits.
@@ -315,30 +305,5 @@ mod tests {
             panic!("{error}");
         };
         assert_eq!((found.as_str(), *expected), ("999", SCHEMA_VERSION));
-    }
-
-    #[test]
-    fn labels_are_counted() {
-        let folder = TestFolder::new("read_labels");
-        let mut writer = TableWriter::create(folder.path(), &provenance()).expect("create");
-        for cause in ["replay", "bad_auth", "replay"] {
-            let row = RejectRow {
-                node: "meter",
-                node_id: 0,
-                protocol: "pana",
-                cause,
-                bin_start_ns: 0,
-                bin_ns: 1,
-                count: 1,
-            };
-            writer.push(&row).expect("push");
-        }
-        writer.finish().expect("finish");
-        let frame = Results::open(folder.path())
-            .table(RejectRow::TABLE)
-            .expect("table");
-        let counts = label_counts(&frame, "cause").expect("labels");
-        let counts: Vec<_> = counts.iter().map(|(k, n)| (k.as_str(), *n)).collect();
-        assert_eq!(counts, [("bad_auth", 1), ("replay", 2)]);
     }
 }

@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use polars::prelude::{DataFrame, PolarsResult};
+use polars::prelude::PolarsResult;
 
 use super::Builder;
-use super::sections::{NANOSECONDS, and, count, is, numbers_where, options};
-use crate::read::numbers;
+use super::sections::{NANOSECONDS, and, count};
+use super::table::Table;
 use crate::schema::label;
 
 /// Adds what attackers did and achieved.
-pub(super) fn attacks(frame: &DataFrame, out: &mut Builder) -> PolarsResult<()> {
+pub(super) fn attacks(frame: &Table<'_>, out: &mut Builder) -> PolarsResult<()> {
     datagrams(frame, out)?;
     authentications(frame, out)?;
     reading(frame, out)?;
@@ -18,13 +18,14 @@ pub(super) fn attacks(frame: &DataFrame, out: &mut Builder) -> PolarsResult<()> 
 }
 
 /// Datagrams that were sent or altered.
-fn datagrams(frame: &DataFrame, out: &mut Builder) -> PolarsResult<()> {
-    let labelled: Vec<bool> = options(frame, "label")?
+fn datagrams(frame: &Table<'_>, out: &mut Builder) -> PolarsResult<()> {
+    let labelled: Vec<bool> = frame
+        .options("label")?
         .into_iter()
         .map(|label| label.is_some_and(|label| label > 0.0))
         .collect();
     let having = |outcome| -> PolarsResult<f64> {
-        Ok(count(&and(&labelled, &is(frame, "outcome", outcome)?)))
+        Ok(count(&and(&labelled, &frame.is("outcome", outcome)?)))
     };
     let accepted = having(label::ACCEPTED)?;
     let rejected = having(label::REJECTED)?;
@@ -57,7 +58,7 @@ fn datagrams(frame: &DataFrame, out: &mut Builder) -> PolarsResult<()> {
         (
             "attacks.datagrams_dropped",
             "Datagrams of victims that attackers dropped.",
-            count(&is(frame, "outcome", label::DROPPED)?),
+            count(&frame.is("outcome", label::DROPPED)?),
         ),
     ] {
         out.number(path, doc, Some(value));
@@ -68,8 +69,8 @@ fn datagrams(frame: &DataFrame, out: &mut Builder) -> PolarsResult<()> {
         accepted,
         accepted + rejected,
     );
-    let times = numbers(frame, "time_ns")?;
-    let full = numbers_where(frame, "time_ns", &is(frame, "cause", "half_open_limit")?)?;
+    let times = frame.numbers("time_ns")?;
+    let full = frame.numbers_where("time_ns", &frame.is("cause", "half_open_limit")?)?;
     let span = |first: f64| {
         let refused = full.iter().copied().reduce(f64::min)?;
         Some((refused - first) / NANOSECONDS)
@@ -83,8 +84,8 @@ fn datagrams(frame: &DataFrame, out: &mut Builder) -> PolarsResult<()> {
 }
 
 /// Sessions opened, keys found, forgeries accepted.
-fn authentications(frame: &DataFrame, out: &mut Builder) -> PolarsResult<()> {
-    let accepted = is(frame, "outcome", label::ACCEPTED)?;
+fn authentications(frame: &Table<'_>, out: &mut Builder) -> PolarsResult<()> {
+    let accepted = frame.is("outcome", label::ACCEPTED)?;
     for (action, tried, succeeded, doc) in [
         (
             "authenticate",
@@ -105,7 +106,7 @@ fn authentications(frame: &DataFrame, out: &mut Builder) -> PolarsResult<()> {
             "EAX′ forgeries with a short cleartext.",
         ),
     ] {
-        let rows = is(frame, "action", action)?;
+        let rows = frame.is("action", action)?;
         out.number(tried, doc, Some(count(&rows)));
         let both = count(&and(&rows, &accepted));
         out.number(succeeded, "Of these, successful.", Some(both));
@@ -116,13 +117,13 @@ fn authentications(frame: &DataFrame, out: &mut Builder) -> PolarsResult<()> {
 }
 
 /// What eavesdroppers recorded and could read.
-fn reading(frame: &DataFrame, out: &mut Builder) -> PolarsResult<()> {
+fn reading(frame: &Table<'_>, out: &mut Builder) -> PolarsResult<()> {
     let sum = |column: &str, rows: &[bool]| -> PolarsResult<f64> {
-        Ok(numbers_where(frame, column, rows)?.iter().sum())
+        Ok(frame.numbers_where(column, rows)?.iter().sum())
     };
-    let recorded = is(frame, "action", "record")?;
-    let with_key = is(frame, "action", "read_with_key")?;
-    let with_psk = is(frame, "action", "read_with_psk")?;
+    let recorded = frame.is("action", "record")?;
+    let with_key = frame.is("action", "read_with_key")?;
+    let with_psk = frame.is("action", "read_with_psk")?;
     let messages = sum("count", &recorded)?;
     let read = sum("count", &with_key)? + sum("count", &with_psk)?;
     out.number(
@@ -146,7 +147,7 @@ fn reading(frame: &DataFrame, out: &mut Builder) -> PolarsResult<()> {
         "Octets of plain text in the messages opened.",
         Some(sum("bytes", &with_key)? + sum("bytes", &with_psk)?),
     );
-    let (leaks, ends) = (options(frame, "time_ns")?, options(frame, "end_ns")?);
+    let (leaks, ends) = (frame.options("time_ns")?, frame.options("end_ns")?);
     let exposures = leaks.iter().zip(&ends).zip(&with_key);
     out.distribution(
         "attacks.exposure_s",
@@ -160,9 +161,10 @@ fn reading(frame: &DataFrame, out: &mut Builder) -> PolarsResult<()> {
 }
 
 /// Rows by action and outcome, and by cause.
-fn outcomes(frame: &DataFrame, out: &mut Builder) -> PolarsResult<()> {
+fn outcomes(frame: &Table<'_>, out: &mut Builder) -> PolarsResult<()> {
     let text = |column: &str| -> PolarsResult<Vec<Option<String>>> {
-        let values = frame.column(column)?.str()?;
+        let column = frame.column(column)?;
+        let values = column.str()?;
         Ok(values
             .iter()
             .map(|value| value.map(str::to_owned))

@@ -8,6 +8,7 @@ mod attacks;
 mod restoration;
 mod sections;
 mod switching;
+mod table;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -49,7 +50,7 @@ impl Summary {
     /// Computes the summary of a results folder.
     ///
     /// A number is missing if its table is, or if it has no value, as a ratio of nothing has none.
-    /// Memory is about 16 octets per row of the largest table.
+    /// Memory is that of a column or two of the largest table, whose columns are read one by one.
     pub fn of(results: &Results) -> Result<Self, Error> {
         let mut builder = Builder {
             summary: Self::default(),

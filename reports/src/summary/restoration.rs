@@ -1,16 +1,17 @@
 //! How a fleet came back after its power did.
 
-use polars::prelude::{DataFrame, PolarsResult};
+use polars::prelude::PolarsResult;
 
 use super::Builder;
-use super::sections::{NANOSECONDS, options};
+use super::sections::NANOSECONDS;
+use super::table::Table;
 
 /// Adds the numbers of meters whose power was interrupted and returned.
 ///
 /// Times count from the return of the meter's own power and from the first return of any: the
 /// latter is what an operator waits for.
-pub(super) fn restoration(frame: &DataFrame, out: &mut Builder) -> PolarsResult<()> {
-    let returned = options(frame, "power_returned_ns")?;
+pub(super) fn restoration(frame: &Table<'_>, out: &mut Builder) -> PolarsResult<()> {
+    let returned = frame.options("power_returned_ns")?;
     let count = returned.iter().flatten().count() as f64;
     let first = returned.iter().flatten().copied().reduce(f64::min);
     out.number(
@@ -42,7 +43,7 @@ pub(super) fn restoration(frame: &DataFrame, out: &mut Builder) -> PolarsResult<
             ],
         ),
     ] {
-        let reached = options(frame, column)?;
+        let reached = frame.options(column)?;
         let pairs: Vec<_> = returned
             .iter()
             .zip(&reached)

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use polars::prelude::{DataFrame, DataType, PolarsResult};
+use polars::prelude::PolarsResult;
 
 use super::Builder;
-use crate::read::{empty, label_counts, numbers};
+use super::table::Table;
 use crate::schema::{Row, TableDef, label};
 use crate::{
     AttackRow, AuthRow, CommandRow, Error, GridRow, HeadendRow, KeyRow, MessageRow, MeterRow,
@@ -14,143 +14,35 @@ use crate::{
 
 pub(super) const NANOSECONDS: f64 = 1e9;
 
-type Section = fn(&DataFrame, &mut Builder) -> PolarsResult<()>;
+type Section = fn(&Table<'_>, &mut Builder) -> PolarsResult<()>;
 
-/// A table, the columns its section uses, and the section.
-type Source = (&'static TableDef, &'static [&'static str], Section);
-
-const SOURCES: &[Source] = &[
-    (
-        MeterRow::TABLE,
-        &[
-            "joined_ns",
-            "time_to_join_ns",
-            "cpu_ns",
-            "power_returned_ns",
-            "rejoined_ns",
-            "reading_again_ns",
-        ],
-        meters,
-    ),
-    (
-        AuthRow::TABLE,
-        &[
-            "kind",
-            "latency_ns",
-            "outcome",
-            "cause",
-            "datagrams_up",
-            "datagrams_down",
-            "pana_bytes_up",
-            "pana_bytes_down",
-            "retransmissions",
-        ],
-        auth,
-    ),
-    (
-        MessageRow::TABLE,
-        &["latency_ns", "outcome", "apdu_bytes"],
-        messages,
-    ),
-    (ReadRow::TABLE, &["latency_ns", "interval_wh"], reads),
-    (
-        TrafficRow::TABLE,
-        &[
-            "direction",
-            "protocol",
-            "attacker",
-            "frames",
-            "bytes",
-            "retransmissions",
-            "drops_loss",
-            "drops_queue",
-        ],
-        traffic,
-    ),
-    (
-        HeadendRow::TABLE,
-        &[
-            "bin_ns",
-            "arrivals",
-            "served",
-            "dropped",
-            "queue_max",
-            "utilisation",
-            "auth_completed",
-            "sessions",
-            "half_open",
-        ],
-        headend,
-    ),
-    (RejectRow::TABLE, &["cause", "count"], rejects),
-    (
-        AttackRow::TABLE,
-        &[
-            "action", "label", "time_ns", "end_ns", "count", "bytes", "outcome", "cause",
-        ],
-        super::attacks::attacks,
-    ),
-    (
-        CommandRow::TABLE,
-        &[
-            "authorised",
-            "action",
-            "ordered_ns",
-            "issued_ns",
-            "accepted_ns",
-            "applied_ns",
-            "latency_ns",
-            "transmissions",
-            "effect",
-            "outcome",
-            "cause",
-        ],
-        super::switching::commands,
-    ),
-    (
-        GridRow::TABLE,
-        &[
-            "bin_ns",
-            "open_switches",
-            "lost_w",
-            "frequency_min_hz",
-            "frequency_max_hz",
-        ],
-        super::switching::grid,
-    ),
+const SECTIONS: &[(&TableDef, Section)] = &[
+    (MeterRow::TABLE, meters),
+    (KeyRow::TABLE, keys),
+    (AuthRow::TABLE, auth),
+    (MessageRow::TABLE, messages),
+    (ReadRow::TABLE, reads),
+    (TrafficRow::TABLE, traffic),
+    (HeadendRow::TABLE, headend),
+    (RejectRow::TABLE, rejects),
+    (AttackRow::TABLE, super::attacks::attacks),
+    (CommandRow::TABLE, super::switching::commands),
+    (GridRow::TABLE, super::switching::grid),
 ];
 
 /// Adds the numbers of every table.
 pub(super) fn all(results: &Results, out: &mut Builder) -> Result<(), Error> {
-    for &(table, columns, section) in SOURCES {
-        let frame = load(results, table, columns, out)?;
-        section(&frame, out).map_err(Error::parquet(table.name))?;
-        if table.name == MeterRow::TABLE.name {
-            let meters = out.summary.get("meters.count");
-            keys(results, meters, out)?;
-        }
+    for &(definition, section) in SECTIONS {
+        let table = Table::find(results, definition)?;
+        out.present = table.is_present();
+        section(&table, out).map_err(Error::parquet(definition.name))?;
     }
     Ok(())
 }
 
-/// Loads columns; an absent table becomes an empty frame and its numbers missing.
-fn load(
-    results: &Results,
-    table: &'static TableDef,
-    columns: &[&str],
-    out: &mut Builder,
-) -> Result<DataFrame, Error> {
-    let loaded = results.columns(table, columns);
-    out.present = !matches!(loaded, Err(Error::Missing { .. }));
-    if out.present {
-        return loaded;
-    }
-    empty(table, columns).map_err(Error::parquet(table.name))
-}
-
-fn meters(frame: &DataFrame, out: &mut Builder) -> PolarsResult<()> {
+fn meters(frame: &Table<'_>, out: &mut Builder) -> PolarsResult<()> {
     let count = frame.height() as f64;
-    let joined = numbers(frame, "joined_ns")?.len() as f64;
+    let joined = frame.numbers("joined_ns")?.len() as f64;
     out.number("meters.count", "Meters.", Some(count));
     out.number(
         "meters.joined",
@@ -176,10 +68,10 @@ fn meters(frame: &DataFrame, out: &mut Builder) -> PolarsResult<()> {
     super::restoration::restoration(frame, out)
 }
 
-fn auth(frame: &DataFrame, out: &mut Builder) -> PolarsResult<()> {
-    let succeeded = is(frame, "outcome", label::SUCCESS)?;
-    let initial = and(&succeeded, &is(frame, "kind", label::INITIAL)?);
-    let repeated = and(&succeeded, &is(frame, "kind", label::REAUTHENTICATION)?);
+fn auth(frame: &Table<'_>, out: &mut Builder) -> PolarsResult<()> {
+    let succeeded = frame.is("outcome", label::SUCCESS)?;
+    let initial = and(&succeeded, &frame.is("kind", label::INITIAL)?);
+    let repeated = and(&succeeded, &frame.is("kind", label::REAUTHENTICATION)?);
     let (attempts, successes) = (frame.height() as f64, count(&succeeded));
     out.number("auth.attempts", "Authentication attempts.", Some(attempts));
     out.number(
@@ -211,9 +103,9 @@ fn auth(frame: &DataFrame, out: &mut Builder) -> PolarsResult<()> {
     out.number(
         "auth.retransmissions",
         "PANA messages meters sent again.",
-        Some(sum(frame, "retransmissions")?),
+        Some(frame.sum("retransmissions")?),
     );
-    let nanoseconds = numbers_where(frame, "latency_ns", &succeeded)?;
+    let nanoseconds = frame.numbers_where("latency_ns", &succeeded)?;
     out.distribution(
         "auth.latency_s",
         "Duration of successful attempts.",
@@ -232,45 +124,31 @@ fn auth(frame: &DataFrame, out: &mut Builder) -> PolarsResult<()> {
         ),
     ] {
         for quantity in ["datagrams", "pana_bytes"] {
-            let up = numbers_where(frame, &format!("{quantity}_up"), kind)?;
-            let down = numbers_where(frame, &format!("{quantity}_down"), kind)?;
+            let up = frame.numbers_where(&format!("{quantity}_up"), kind)?;
+            let down = frame.numbers_where(&format!("{quantity}_down"), kind)?;
             let both = up.into_iter().zip(down).map(|(up, down)| up + down);
             out.distribution(&format!("auth.{quantity}_per_{path}"), doc, both.collect());
         }
     }
-    out.breakdown("auth.outcomes", label_counts(frame, "outcome")?);
-    out.breakdown("auth.causes", label_counts(frame, "cause")?);
+    out.breakdown("auth.outcomes", frame.label_counts("outcome")?);
+    out.breakdown("auth.causes", frame.label_counts("cause")?);
     Ok(())
 }
 
-/// Keys as meters held them; `meters` is their number, if known.
-fn keys(results: &Results, meters: Option<f64>, out: &mut Builder) -> Result<(), Error> {
-    const COLUMNS: &[&str] = &[
-        "meter",
-        "side",
-        "last_used_at_ns",
-        "superseded_at_ns",
-        "expires_at_ns",
-        "end_reason",
-        "lifetime_ns",
-        "messages_sent",
-        "messages_received",
-    ];
-    let frame = load(results, KeyRow::TABLE, COLUMNS, out)?;
-    key_numbers(&frame, meters, out).map_err(Error::parquet(KeyRow::TABLE.name))
-}
-
-fn key_numbers(frame: &DataFrame, meters: Option<f64>, out: &mut Builder) -> PolarsResult<()> {
-    let at_meter = is(frame, "side", label::METER)?;
-    let expired = and(&at_meter, &is(frame, "end_reason", label::EXPIRED)?);
-    let superseded: Vec<bool> = options(frame, "superseded_at_ns")?
+/// Keys as meters held them.
+fn keys(frame: &Table<'_>, out: &mut Builder) -> PolarsResult<()> {
+    let at_meter = frame.is("side", label::METER)?;
+    let expired = and(&at_meter, &frame.is("end_reason", label::EXPIRED)?);
+    let superseded: Vec<bool> = frame
+        .options("superseded_at_ns")?
         .into_iter()
         .zip(&at_meter)
         .map(|(time, meter)| time.is_some() && *meter)
         .collect();
-    let late = options(frame, "last_used_at_ns")?
+    let late = frame
+        .options("last_used_at_ns")?
         .into_iter()
-        .zip(numbers(frame, "expires_at_ns")?)
+        .zip(frame.numbers("expires_at_ns")?)
         .filter(|(used, expiry)| used.is_some_and(|used| used > *expiry));
     out.number(
         "keys.derived",
@@ -292,26 +170,27 @@ fn key_numbers(frame: &DataFrame, meters: Option<f64>, out: &mut Builder) -> Pol
         "Keys of either side used after their expiry.",
         Some(late.count() as f64),
     );
-    let rotations = rotations_per_meter(numbers_where(frame, "meter", &superseded)?, meters);
+    let meters = out.summary.get("meters.count");
+    let rotations = rotations_per_meter(frame.numbers_where("meter", &superseded)?, meters);
     out.distribution(
         "keys.rotations_per_meter",
         "Rotations of each meter.",
         rotations,
     );
-    let lifetimes = numbers_where(frame, "lifetime_ns", &at_meter)?;
+    let lifetimes = frame.numbers_where("lifetime_ns", &at_meter)?;
     out.distribution(
         "keys.lifetime_s",
         "Time a key existed at the meter.",
         lifetimes.into_iter().map(|ns| ns / NANOSECONDS).collect(),
     );
-    let sent = numbers_where(frame, "messages_sent", &at_meter)?;
-    let received = numbers_where(frame, "messages_received", &at_meter)?;
+    let sent = frame.numbers_where("messages_sent", &at_meter)?;
+    let received = frame.numbers_where("messages_received", &at_meter)?;
     out.distribution(
         "keys.messages_per_key",
         "Messages a meter sent or accepted under a key.",
         sent.into_iter().zip(received).map(|(s, r)| s + r).collect(),
     );
-    out.breakdown("keys.end_reasons", label_counts(frame, "end_reason")?);
+    out.breakdown("keys.end_reasons", frame.label_counts("end_reason")?);
     Ok(())
 }
 
@@ -329,10 +208,10 @@ fn rotations_per_meter(rotated: Vec<f64>, meters: Option<f64>) -> Vec<f64> {
     rotations
 }
 
-fn messages(frame: &DataFrame, out: &mut Builder) -> PolarsResult<()> {
+fn messages(frame: &Table<'_>, out: &mut Builder) -> PolarsResult<()> {
     let (sent, accepted) = (
         frame.height() as f64,
-        count(&is(frame, "outcome", label::SUCCESS)?),
+        count(&frame.is("outcome", label::SUCCESS)?),
     );
     out.number(
         "messages.sent",
@@ -349,18 +228,18 @@ fn messages(frame: &DataFrame, out: &mut Builder) -> PolarsResult<()> {
     out.number(
         "messages.apdu_bytes",
         "Octets of the C12.22 APDUs.",
-        Some(sum(frame, "apdu_bytes")?),
+        Some(frame.sum("apdu_bytes")?),
     );
     out.distribution(
         "messages.latency_s",
         "From hand-over to acceptance, of accepted messages.",
         seconds(frame, "latency_ns")?,
     );
-    out.breakdown("messages.outcomes", label_counts(frame, "outcome")?);
+    out.breakdown("messages.outcomes", frame.label_counts("outcome")?);
     Ok(())
 }
 
-fn reads(frame: &DataFrame, out: &mut Builder) -> PolarsResult<()> {
+fn reads(frame: &Table<'_>, out: &mut Builder) -> PolarsResult<()> {
     let latency = seconds(frame, "latency_ns")?;
     let (due, delivered) = (frame.height() as f64, latency.len() as f64);
     out.number("reads.due", "Interval reads that fell due.", Some(due));
@@ -378,14 +257,19 @@ fn reads(frame: &DataFrame, out: &mut Builder) -> PolarsResult<()> {
     out.number(
         "reads.energy_wh",
         "Energy of all due intervals.",
-        Some(sum(frame, "interval_wh")?),
+        Some(frame.sum("interval_wh")?),
     );
     out.distribution("reads.latency_s", "From due to accepted.", latency);
     Ok(())
 }
 
-fn traffic(frame: &DataFrame, out: &mut Builder) -> PolarsResult<()> {
-    let forged = frame.filter(&frame.column("attacker")?.is_not_null())?;
+fn traffic(frame: &Table<'_>, out: &mut Builder) -> PolarsResult<()> {
+    let attacker = frame.column("attacker")?;
+    let forged: Vec<bool> = attacker.str()?.iter().map(|name| name.is_some()).collect();
+    let own: Vec<bool> = forged.iter().map(|forged| !forged).collect();
+    let sum = |column: &str, rows: &[bool]| -> PolarsResult<f64> {
+        Ok(frame.numbers_where(column, rows)?.iter().sum())
+    };
     for (path, doc, column) in [
         (
             "attacks.traffic_frames",
@@ -398,23 +282,21 @@ fn traffic(frame: &DataFrame, out: &mut Builder) -> PolarsResult<()> {
             "bytes",
         ),
     ] {
-        out.number(path, doc, Some(sum(&forged, column)?));
+        out.number(path, doc, Some(sum(column, &forged)?));
     }
     // All other numbers are those of the fleet's own datagrams.
-    let frame = &frame.filter(&frame.column("attacker")?.is_null())?;
     let bytes_of = |column: &str, label: &str| -> PolarsResult<f64> {
-        let of_label = is(frame, column, label)?;
-        Ok(numbers_where(frame, "bytes", &of_label)?.iter().sum())
+        sum("bytes", &and(&own, &frame.is(column, label)?))
     };
     let (pana, c1222) = (
         bytes_of("protocol", "pana")?,
         bytes_of("protocol", "c1222")?,
     );
-    let lost = sum(frame, "drops_loss")? + sum(frame, "drops_queue")?;
+    let lost = sum("drops_loss", &own)? + sum("drops_queue", &own)?;
     out.number(
         "traffic.datagrams",
         "Datagrams offered to the links.",
-        Some(sum(frame, "frames")?),
+        Some(sum("frames", &own)?),
     );
     out.number(
         "traffic.datagrams_lost",
@@ -424,7 +306,7 @@ fn traffic(frame: &DataFrame, out: &mut Builder) -> PolarsResult<()> {
     out.number(
         "traffic.retransmissions",
         "Datagrams that repeat an earlier message.",
-        Some(sum(frame, "retransmissions")?),
+        Some(sum("retransmissions", &own)?),
     );
     out.number(
         "traffic.bytes_up",
@@ -455,11 +337,11 @@ fn traffic(frame: &DataFrame, out: &mut Builder) -> PolarsResult<()> {
     Ok(())
 }
 
-fn headend(frame: &DataFrame, out: &mut Builder) -> PolarsResult<()> {
+fn headend(frame: &Table<'_>, out: &mut Builder) -> PolarsResult<()> {
     let largest = |column: &str| -> PolarsResult<Option<f64>> {
-        Ok(numbers(frame, column)?.into_iter().reduce(f64::max))
+        Ok(frame.numbers(column)?.into_iter().reduce(f64::max))
     };
-    let utilisation = numbers(frame, "utilisation")?;
+    let utilisation = frame.numbers("utilisation")?;
     let busy: f64 = utilisation.iter().sum();
     let bins = utilisation.len() as f64;
     for (path, doc, column) in [
@@ -471,7 +353,7 @@ fn headend(frame: &DataFrame, out: &mut Builder) -> PolarsResult<()> {
             "dropped",
         ),
     ] {
-        out.number(path, doc, Some(sum(frame, column)?));
+        out.number(path, doc, Some(frame.sum(column)?));
     }
     out.number("headend.queue_max", "Longest queue.", largest("queue_max")?);
     out.number(
@@ -485,9 +367,10 @@ fn headend(frame: &DataFrame, out: &mut Builder) -> PolarsResult<()> {
         busy,
         bins,
     );
-    let rates = numbers(frame, "auth_completed")?
+    let rates = frame
+        .numbers("auth_completed")?
         .into_iter()
-        .zip(numbers(frame, "bin_ns")?)
+        .zip(frame.numbers("bin_ns")?)
         .map(|(completed, bin_ns)| completed * NANOSECONDS / bin_ns);
     out.number(
         "headend.auth_per_s_max",
@@ -507,15 +390,16 @@ fn headend(frame: &DataFrame, out: &mut Builder) -> PolarsResult<()> {
     Ok(())
 }
 
-fn rejects(frame: &DataFrame, out: &mut Builder) -> PolarsResult<()> {
+fn rejects(frame: &Table<'_>, out: &mut Builder) -> PolarsResult<()> {
     out.number(
         "rejects.total",
         "Datagrams and messages discarded by any node.",
-        Some(sum(frame, "count")?),
+        Some(frame.sum("count")?),
     );
-    let causes = frame.column("cause")?.str()?.iter().flatten();
+    let (causes, counts) = (frame.column("cause")?, frame.column("count")?);
+    let causes = causes.str()?.iter().flatten();
     let mut totals: BTreeMap<String, u64> = BTreeMap::new();
-    for (cause, count) in causes.zip(frame.column("count")?.u64()?.iter().flatten()) {
+    for (cause, count) in causes.zip(counts.u64()?.iter().flatten()) {
         match totals.get_mut(cause) {
             Some(total) => *total += count,
             None => {
@@ -527,12 +411,6 @@ fn rejects(frame: &DataFrame, out: &mut Builder) -> PolarsResult<()> {
     Ok(())
 }
 
-/// Which rows carry a label.
-pub(super) fn is(frame: &DataFrame, column: &str, label: &str) -> PolarsResult<Vec<bool>> {
-    let labels = frame.column(column)?.str()?;
-    Ok(labels.iter().map(|found| found == Some(label)).collect())
-}
-
 pub(super) fn and(left: &[bool], right: &[bool]) -> Vec<bool> {
     left.iter().zip(right).map(|(l, r)| *l && *r).collect()
 }
@@ -541,29 +419,7 @@ pub(super) fn count(rows: &[bool]) -> f64 {
     rows.iter().filter(|row| **row).count() as f64
 }
 
-fn sum(frame: &DataFrame, column: &str) -> PolarsResult<f64> {
-    Ok(numbers(frame, column)?.iter().sum())
-}
-
-fn seconds(frame: &DataFrame, column: &str) -> PolarsResult<Vec<f64>> {
-    let nanoseconds = numbers(frame, column)?;
+fn seconds(frame: &Table<'_>, column: &str) -> PolarsResult<Vec<f64>> {
+    let nanoseconds = frame.numbers(column)?;
     Ok(nanoseconds.into_iter().map(|ns| ns / NANOSECONDS).collect())
-}
-
-/// Values of a column, row by row.
-pub(super) fn options(frame: &DataFrame, column: &str) -> PolarsResult<Vec<Option<f64>>> {
-    let column = frame.column(column)?.cast(&DataType::Float64)?;
-    Ok(column.f64()?.iter().collect())
-}
-
-/// Values of the chosen rows that are not missing.
-pub(super) fn numbers_where(
-    frame: &DataFrame,
-    column: &str,
-    rows: &[bool],
-) -> PolarsResult<Vec<f64>> {
-    let values = options(frame, column)?.into_iter().zip(rows);
-    Ok(values
-        .filter_map(|(value, row)| value.filter(|_| *row))
-        .collect())
 }

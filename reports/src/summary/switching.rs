@@ -1,12 +1,10 @@
 //! The metrics of orders to switches and of the power system.
 
-use std::collections::BTreeMap;
-
-use polars::prelude::{DataFrame, PolarsResult};
+use polars::prelude::PolarsResult;
 
 use super::Builder;
-use super::sections::{NANOSECONDS, and, count, is, numbers_where, options};
-use crate::read::numbers;
+use super::sections::{NANOSECONDS, and, count};
+use super::table::Table;
 use crate::schema::label;
 
 const MEGAWATT: f64 = 1e6;
@@ -14,19 +12,20 @@ const MEGAWATT: f64 = 1e6;
 const PROMPT_S: f64 = 10.0;
 
 /// Adds what became of orders to switches.
-pub(super) fn commands(frame: &DataFrame, out: &mut Builder) -> PolarsResult<()> {
+pub(super) fn commands(frame: &Table<'_>, out: &mut Builder) -> PolarsResult<()> {
     let all = frame.height() as f64;
-    let present = |column: &str| -> PolarsResult<f64> { Ok(numbers(frame, column)?.len() as f64) };
+    let present = |column: &str| -> PolarsResult<f64> { Ok(frame.numbers(column)?.len() as f64) };
     let (issued, accepted) = (present("issued_ns")?, present("accepted_ns")?);
-    let latencies: Vec<f64> = numbers(frame, "latency_ns")?
+    let latencies: Vec<f64> = frame
+        .numbers("latency_ns")?
         .into_iter()
         .map(|latency| latency / NANOSECONDS)
         .collect();
     let applied = latencies.len() as f64;
-    let confirmed = count(&is(frame, "outcome", label::SUCCESS)?);
+    let confirmed = count(&frame.is("outcome", label::SUCCESS)?);
     let prompt = latencies.iter().filter(|latency| **latency <= PROMPT_S);
     let prompt = prompt.count() as f64;
-    let effect = |effect| -> PolarsResult<f64> { Ok(count(&is(frame, "effect", effect)?)) };
+    let effect = |effect| -> PolarsResult<f64> { Ok(count(&frame.is("effect", effect)?)) };
     for (path, doc, value) in [
         ("commands.count", "Orders to switches.", all),
         ("commands.issued", "Of these, sent.", issued),
@@ -58,17 +57,17 @@ pub(super) fn commands(frame: &DataFrame, out: &mut Builder) -> PolarsResult<()>
         (
             "commands.rejected",
             "Orders that the meter refused.",
-            count(&is(frame, "outcome", label::REJECTED)?),
+            count(&frame.is("outcome", label::REJECTED)?),
         ),
         (
             "commands.timed_out",
             "Orders without a response, or without a session to send them in.",
-            count(&is(frame, "outcome", label::TIMEOUT)?),
+            count(&frame.is("outcome", label::TIMEOUT)?),
         ),
         (
             "commands.transmissions",
             "Requests sent for orders.",
-            numbers(frame, "transmissions")?.iter().sum(),
+            frame.numbers("transmissions")?.iter().sum(),
         ),
     ] {
         out.number(path, doc, Some(value));
@@ -98,15 +97,16 @@ pub(super) fn commands(frame: &DataFrame, out: &mut Builder) -> PolarsResult<()>
 }
 
 /// Attackers' orders to open: what they achieved, and whom an intervention saved.
-fn unauthorised(frame: &DataFrame, out: &mut Builder) -> PolarsResult<()> {
-    let authorised = frame.column("authorised")?.bool()?;
+fn unauthorised(frame: &Table<'_>, out: &mut Builder) -> PolarsResult<()> {
+    let authorised = frame.column("authorised")?;
     let theirs: Vec<bool> = authorised
+        .bool()?
         .iter()
         .map(|authorised| authorised == Some(false))
         .collect();
-    let theirs = and(&theirs, &is(frame, "action", label::DISCONNECT)?);
+    let theirs = and(&theirs, &frame.is("action", label::DISCONNECT)?);
     let orders = count(&theirs);
-    let opened = and(&theirs, &is(frame, "effect", label::MOVED)?);
+    let opened = and(&theirs, &frame.is("effect", label::MOVED)?);
     let opened_count = count(&opened);
     out.number(
         "commands.unauthorised",
@@ -129,8 +129,8 @@ fn unauthorised(frame: &DataFrame, out: &mut Builder) -> PolarsResult<()> {
         orders - opened_count,
         orders,
     );
-    let first = numbers_where(frame, "ordered_ns", &theirs)?;
-    let last = numbers_where(frame, "applied_ns", &opened)?;
+    let first = frame.numbers_where("ordered_ns", &theirs)?;
+    let last = frame.numbers_where("applied_ns", &opened)?;
     let start = first.into_iter().reduce(f64::min);
     let end = last.into_iter().reduce(f64::max);
     out.number(
@@ -143,18 +143,15 @@ fn unauthorised(frame: &DataFrame, out: &mut Builder) -> PolarsResult<()> {
     Ok(())
 }
 
-fn outcomes(frame: &DataFrame, out: &mut Builder) -> PolarsResult<()> {
-    let mut causes: BTreeMap<String, u64> = BTreeMap::new();
-    for cause in frame.column("cause")?.str()?.iter().flatten() {
-        *causes.entry(cause.to_owned()).or_default() += 1;
-    }
-    out.breakdown("commands.causes", causes);
+fn outcomes(frame: &Table<'_>, out: &mut Builder) -> PolarsResult<()> {
+    out.breakdown("commands.causes", frame.label_counts("cause")?);
     Ok(())
 }
 
 /// Adds what the power system felt.
-pub(super) fn grid(frame: &DataFrame, out: &mut Builder) -> PolarsResult<()> {
-    let lost: Vec<f64> = numbers(frame, "lost_w")?
+pub(super) fn grid(frame: &Table<'_>, out: &mut Builder) -> PolarsResult<()> {
+    let lost: Vec<f64> = frame
+        .numbers("lost_w")?
         .into_iter()
         .map(|watts| watts / MEGAWATT)
         .collect();
@@ -169,7 +166,7 @@ pub(super) fn grid(frame: &DataFrame, out: &mut Builder) -> PolarsResult<()> {
         "Load cut off at the end of the run.",
         lost.last().copied(),
     );
-    let widths: Vec<f64> = numbers(frame, "bin_ns")?;
+    let widths: Vec<f64> = frame.numbers("bin_ns")?;
     let before = core::iter::once(0.0).chain(lost.iter().copied());
     let ramps: Vec<f64> = before
         .zip(&lost)
@@ -181,7 +178,7 @@ pub(super) fn grid(frame: &DataFrame, out: &mut Builder) -> PolarsResult<()> {
         "Steepest change of load within a second.",
         most(&ramps),
     );
-    let open = numbers(frame, "open_switches")?;
+    let open = frame.numbers("open_switches")?;
     out.number(
         "load.open_switches.max",
         "Most switches open at the same time.",
@@ -192,13 +189,13 @@ pub(super) fn grid(frame: &DataFrame, out: &mut Builder) -> PolarsResult<()> {
         "Switches open at the end of the run.",
         open.last().copied(),
     );
-    let lowest = options(frame, "frequency_min_hz")?.into_iter().flatten();
+    let lowest = frame.options("frequency_min_hz")?.into_iter().flatten();
     out.number(
         "load.frequency_hz.min",
         "Lowest frequency of the power system.",
         lowest.reduce(f64::min),
     );
-    let highest = options(frame, "frequency_max_hz")?.into_iter().flatten();
+    let highest = frame.options("frequency_max_hz")?.into_iter().flatten();
     out.number(
         "load.frequency_hz.max",
         "Highest frequency of the power system.",
