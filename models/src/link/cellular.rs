@@ -1,7 +1,7 @@
 //! Access through a mobile operator: LTE Cat-1, LTE Cat-M1 and NB-IoT.
 //!
 //! A modem that has been quiet is not connected; the first datagram pays for the connection. How
-//! many modems can connect at once is the business of [`rach`](super::rach).
+//! many modems can connect at once is the business of [`rach`].
 
 use super::outage::Renewal;
 use super::rach;
