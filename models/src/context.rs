@@ -5,6 +5,7 @@ use core::net::SocketAddrV4;
 use firmware::c1222::apdu::Apdu;
 
 use crate::attack::{Attackers, Place, Seen};
+use crate::capture::{Candidate, Fate};
 use crate::concentrator::message_range;
 use crate::datagram::{C1222_PORT, Datagram, Handle, MessageType, Pool};
 use crate::event::{Agenda, Event};
@@ -276,9 +277,12 @@ impl<A: Agenda, X: Exchange> Context<'_, A, X> {
         }
 
         match transit {
-            Transit::Delivered(arrival) => self.deliver(out, arrival, now, sequence),
-            Transit::Lost => self.record_message(out, kind, "lost"),
-            Transit::QueueFull => self.record_message(out, kind, "queue_full"),
+            Transit::Delivered(arrival) => {
+                self.capture_on_lane(out, kind, Fate::Sent);
+                self.deliver(out, arrival, now, sequence);
+            }
+            Transit::Lost => self.lose(out, kind, "lost"),
+            Transit::QueueFull => self.lose(out, kind, "queue_full"),
         }
     }
 
@@ -340,6 +344,7 @@ impl<A: Agenda, X: Exchange> Context<'_, A, X> {
         if fate.dropped {
             self.traffic_mut(out.link, out.direction, kind, out.label)
                 .lost += 1;
+            self.capture_on_lane(out, kind, Fate::Ended("dropped"));
             self.record_message(out, kind, "lost");
             return;
         }
@@ -353,13 +358,42 @@ impl<A: Agenda, X: Exchange> Context<'_, A, X> {
             label: fate.label,
             ..*out
         };
+        self.capture_on_lane(&out, kind, Fate::Sent);
         self.deliver(&out, arrival + fate.delay, now, sequence);
     }
 
     /// Ends a datagram that its link has lost.
     fn lose(&mut self, out: &Outgoing<'_>, kind: MessageType, cause: &'static str) {
+        self.capture_on_lane(out, kind, Fate::Ended(cause));
         self.judge(out.label, Verdict::Ignored(cause), out.departure);
         self.record_message(out, kind, cause);
+    }
+
+    fn capture_on_lane(&mut self, out: &Outgoing<'_>, kind: MessageType, fate: Fate) {
+        self.capture(|| Candidate {
+            time: out.departure,
+            link: Some(out.link),
+            meter: Some(out.meter),
+            direction: out.direction,
+            kind,
+            sockets: (out.source, out.destination),
+            octets: out.octets,
+            label: out.label,
+            fate,
+            passage: None,
+        });
+    }
+
+    /// Captures the datagram that `candidate` describes, if the plan wants it.
+    pub fn capture<'a>(&mut self, candidate: impl FnOnce() -> Candidate<'a>) {
+        let Some(plan) = &self.fleet.capture else {
+            return;
+        };
+        let candidate = candidate();
+        if plan.selects(self.fleet, &candidate) {
+            let attacker = self.attackers.author(candidate.label);
+            self.telemetry.captured.push(candidate.captured(attacker));
+        }
     }
 
     /// Sends a datagram from an instance to an attacker, if one is at `destination`.

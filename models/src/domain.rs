@@ -366,6 +366,8 @@ impl<A: Agenda> Domain<A> {
             let sum = self.telemetry.attack_traffic.entry(traffic);
             sum.or_default().add(&count);
         }
+        let captured = &mut self.telemetry.captured;
+        captured.append(&mut self.attackers.take_captured());
         &mut self.telemetry
     }
 

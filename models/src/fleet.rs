@@ -9,6 +9,7 @@ use std::sync::Arc;
 use firmware::c1219::switch::SwitchAction;
 
 use crate::attack::Attacker;
+use crate::capture::CapturePlan;
 use crate::cell::Cells;
 use crate::concentrator::Meshes;
 use crate::cost::{McuCost, ServerCost};
@@ -244,6 +245,8 @@ pub struct Fleet {
     pub grid: GridPlan,
     /// Passive observers.
     pub taps: Vec<Tap>,
+    /// Which datagrams are captured, if any are.
+    pub capture: Option<CapturePlan>,
     /// Attackers; only with [`Partition::ByInstance`].
     pub attackers: Vec<Attacker>,
     /// Share of the meters whose messages are recorded one by one, in billionths.

@@ -16,6 +16,7 @@
 
 pub mod alarm;
 pub mod attack;
+pub mod capture;
 pub mod cell;
 pub mod clock;
 pub mod concentrator;

@@ -12,6 +12,7 @@ use firmware::headend::CommandReport;
 use firmware::meter::SwitchStep;
 use firmware::ukmf::KeySummary;
 
+use crate::capture::Captured;
 use crate::datagram::MessageType;
 use crate::link::Direction;
 use crate::time::{Duration, Time};
@@ -342,6 +343,8 @@ pub struct Telemetry {
     pub rejects: BTreeMap<(NodeId, &'static str, &'static str), u64>,
     /// Traffic by link profile, direction and message type.
     pub traffic: Vec<TrafficCount>,
+    /// Captured datagrams, in no order but that of the events.
+    pub captured: Vec<Captured>,
     /// What passive taps saw: frames and octets, by tap.
     pub taps: Vec<(u64, u64)>,
     /// Datagrams handed to protocol code.

@@ -1,5 +1,6 @@
 //! Engine, scenario language, recording and experiments of Meterstorm.
 
+pub mod capture;
 pub mod cli;
 pub mod eaplink;
 pub mod engine;

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use super::behaviour::{Deed, Forged, Order, Passage, Seen};
 use super::block::dropped;
 use super::cell::Cell;
+use crate::capture::{Candidate, Captured, Fate};
 use crate::concentrator::Concentrator;
 use crate::context::{Kind, event};
 use crate::datagram::{Handle, MessageType, Pool};
@@ -50,6 +51,8 @@ pub struct Attackers {
     records: Vec<AttackRecord>,
     /// What attackers have put on links since it was last taken.
     traffic: BTreeMap<AttackTraffic, TrafficCount>,
+    /// Captured datagrams that enter or leave where no node of the fleet sends.
+    captured: Vec<Captured>,
     orders: Vec<Order>,
 }
 
@@ -220,6 +223,23 @@ impl Attackers {
         count.frames += 1;
         count.octets += frame_octets(fleet, None, octets.len());
         count.payload_octets += octets.len() as u64;
+        if let Some(plan) = &fleet.capture {
+            let candidate = Candidate {
+                time: departure,
+                link: None,
+                meter: None,
+                direction: Direction::Down,
+                kind: MessageType::classify(source.port(), octets),
+                sockets: (source, destination),
+                octets,
+                label: 0,
+                fate: Fate::Sent,
+                passage: None,
+            };
+            if plan.selects(fleet, &candidate) {
+                self.captured.push(candidate.captured(None));
+            }
+        }
         true
     }
 
@@ -227,6 +247,17 @@ impl Attackers {
     pub fn forger(&self, label: u64) -> Option<u32> {
         let open = self.open.get(&label)?;
         open.forged.then_some(open.record.attacker)
+    }
+
+    /// Who made or altered the datagram with `label`, and whether it was altered.
+    pub fn author(&self, label: u64) -> Option<(u32, bool)> {
+        let open = self.open.get(&label)?;
+        Some((open.record.attacker, !open.forged))
+    }
+
+    /// What has been captured since the last call.
+    pub fn take_captured(&mut self) -> Vec<Captured> {
+        core::mem::take(&mut self.captured)
     }
 
     /// The station at which the forged datagram with `label` enters its medium.
@@ -334,6 +365,13 @@ impl Attackers {
             count.frames += 1;
             count.octets += frame;
             count.payload_octets += forged.octets.len() as u64;
+            if let Some(plan) = &fleet.capture {
+                let candidate = candidate(forged, link, label);
+                if plan.selects(fleet, &candidate) {
+                    let author = Some((record.attacker, false));
+                    self.captured.push(candidate.captured(author));
+                }
+            }
             match (forged.direction, home, forged.meter) {
                 (Direction::Down, Some(home), _) => fleet.concentrator_entity(home.concentrator),
                 (Direction::Down, None, Some(meter)) => meter,
@@ -362,15 +400,34 @@ fn frame_octets(fleet: &Fleet, link: Option<usize>, payload: usize) -> u64 {
 }
 
 fn traffic(attacker: u32, link: Option<usize>, forged: &Forged) -> AttackTraffic {
-    let port = match forged.direction {
-        Direction::Up => forged.destination.port(),
-        Direction::Down => forged.source.port(),
-    };
     AttackTraffic {
         attacker,
         link,
         direction: forged.direction,
-        kind: MessageType::classify(port, &forged.octets),
+        kind: kind(forged),
+    }
+}
+
+fn kind(forged: &Forged) -> MessageType {
+    let port = match forged.direction {
+        Direction::Up => forged.destination.port(),
+        Direction::Down => forged.source.port(),
+    };
+    MessageType::classify(port, &forged.octets)
+}
+
+fn candidate(forged: &Forged, link: Option<usize>, label: u64) -> Candidate<'_> {
+    Candidate {
+        time: forged.arrival,
+        link,
+        meter: forged.meter,
+        direction: forged.direction,
+        kind: kind(forged),
+        sockets: (forged.source, forged.destination),
+        octets: &forged.octets,
+        label,
+        fate: Fate::Sent,
+        passage: None,
     }
 }
 

@@ -5,6 +5,7 @@ use core::net::{SocketAddr, SocketAddrV4};
 use firmware::pana::relay;
 
 use super::{Admission, Concentrator, inside, is_answer, is_relayed};
+use crate::capture::{Candidate, Fate, Passage};
 use crate::context::{Context, Exchange, Kind, Outgoing, Verdict, event, is_c1222, message_record};
 use crate::datagram::{Datagram, Handle, MessageType, PANA_PORT};
 use crate::event::Agenda;
@@ -261,6 +262,45 @@ impl<A: Agenda, X: Exchange> ConcentratorHost<'_, '_, A, X> {
         let frames = u64::from(effort.transmissions);
         self.context
             .observe_by_taps((link, cohort), frames, u64::from(effort.octets));
+        self.capture(handle, direction, kind, outcome);
+    }
+
+    fn capture(
+        &mut self,
+        handle: Handle,
+        direction: Direction,
+        kind: MessageType,
+        outcome: &Outcome,
+    ) {
+        let fleet = self.context.fleet;
+        if fleet.capture.is_none() {
+            return;
+        }
+        let effort = &outcome.effort;
+        let datagram = self.context.pool.get_mut(handle).clone();
+        let end = match direction {
+            Direction::Up => datagram.source,
+            Direction::Down => datagram.destination,
+        };
+        self.context.capture(|| Candidate {
+            time: outcome.at.max(self.now),
+            link: Some(self.concentrator.link),
+            meter: fleet.meter_of_address(*end.ip()),
+            direction,
+            kind,
+            sockets: (datagram.source, datagram.destination),
+            octets: &datagram.octets,
+            label: datagram.label,
+            fate: match outcome.result {
+                Ok(()) => Fate::Sent,
+                Err(cause) => Fate::Ended(cause.name()),
+            },
+            passage: Some(Passage {
+                hops: outcome.hops,
+                transmissions: effort.transmissions,
+                octets: effort.octets,
+            }),
+        });
     }
 
     /// Ends a datagram that gets no further.

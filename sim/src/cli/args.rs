@@ -84,6 +84,9 @@ pub struct RunArgs {
     /// Replace the results in the folder
     #[arg(long)]
     pub force: bool,
+    /// Capture all datagrams, or those that the scenario's `capture` selects, for Wireshark
+    #[arg(long, value_name = "FILE")]
+    pub pcap: Option<PathBuf>,
     /// What to say.
     #[command(flatten)]
     pub output: OutputArgs,

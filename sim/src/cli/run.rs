@@ -41,6 +41,7 @@ impl RunArgs {
             threads: self.threads(),
             folder: self.out.clone(),
             force: self.force,
+            pcap: self.pcap.clone(),
             interrupt: interrupt(),
             ..Options::default()
         };

@@ -86,6 +86,10 @@ pub(super) fn fleet(scenario: &Scenario, partition: Partition) -> Fleet {
         grid: scenario.grid.model(),
         timeline,
         taps,
+        capture: scenario
+            .capture
+            .as_ref()
+            .map(|capture| capture.plan(scenario)),
         attackers,
         message_sample_ppb: scenario.record.messages.ppb(),
         partition,

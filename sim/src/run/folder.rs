@@ -107,6 +107,9 @@ pub(super) fn write_summary(report: &Report) -> Result<(), FolderError> {
     summary["taps"] = taps
         .map(|(name, (frames, bytes))| json!({ "name": name, "frames": frames, "bytes": bytes }))
         .collect();
+    if let Some(capture) = &report.capture {
+        summary["capture"] = json!({ "packets": capture.packets, "bytes": capture.octets });
+    }
     let attackers = report.attackers.iter().zip(&report.counts.attacks);
     summary["attackers"] = attackers
         .map(|(attacker, counts)| {

@@ -17,6 +17,7 @@ use models::fleet::{Fleet, Partition};
 use models::time::{Duration, Time};
 use reports::{Provenance, Results, Summary};
 
+use crate::capture::{self, Capture, CaptureError};
 use crate::engine::{self, Digest, Engine, Limits, Lookahead, Outcome, Verdict};
 use crate::record::{Counts, Recorder};
 use crate::scenario::{self, Loaded, Scenario};
@@ -39,6 +40,8 @@ pub struct Options {
     pub folder: Option<PathBuf>,
     /// Whether an existing results folder is replaced.
     pub force: bool,
+    /// Where a packet capture goes; if absent, into the results folder if the scenario wants one.
+    pub pcap: Option<PathBuf>,
     /// How the fleet is divided into domains.
     pub partition: Partition,
     /// Set from outside to end the run early, with what was recorded complete and readable.
@@ -51,6 +54,7 @@ impl Default for Options {
             threads: 1,
             folder: None,
             force: false,
+            pcap: None,
             partition: Partition::ByInstance,
             interrupt: Arc::default(),
         }
@@ -95,6 +99,8 @@ pub struct Report {
     pub wall: WallDuration,
     /// What was counted besides the tables.
     pub counts: Counts,
+    /// The packet capture, if one was wanted.
+    pub capture: Option<capture::Contents>,
     /// Names of the taps, in the order of their counts.
     pub taps: Vec<String>,
     /// Attackers, in the order of their counts.
@@ -124,6 +130,9 @@ pub enum RunError {
     /// The fleet is divided in a way in which attackers cannot act.
     #[error("attackers act only where each head-end instance and its meters are one domain")]
     Partition,
+    /// The packet capture cannot be written.
+    #[error(transparent)]
+    Capture(#[from] CaptureError),
     /// Results cannot be written or read.
     #[error("cannot record results: {0}")]
     Record(#[from] reports::Error),
@@ -142,7 +151,16 @@ pub fn run(
     let scenario = &loaded.scenario;
     check_partition(scenario, options.partition)?;
     let folder = folder::create(options.folder.as_deref(), &scenario.name, options.force)?;
-    let fleet = Arc::new(build::fleet(scenario, options.partition));
+    let mut fleet = build::fleet(scenario, options.partition);
+    let in_folder = || fleet.capture.is_some().then(|| folder.join(capture::FILE));
+    let pcap = options.pcap.clone().or_else(in_folder);
+    if pcap.is_some() {
+        fleet.capture.get_or_insert_default();
+    }
+    let fleet = Arc::new(fleet);
+    let mut capture = pcap
+        .map(|path| Capture::create(&path, Arc::clone(&fleet)))
+        .transpose()?;
     let provenance = Provenance::new(VERSION, &folder::scenario_digest(scenario))
         .with("scenario", &scenario.name)
         .with("seed", &scenario.seed.to_string());
@@ -162,6 +180,9 @@ pub fn run(
         let bin_ends = sync.time.as_nanos().is_multiple_of(bins.as_nanos()) || sync.time >= end;
         let interrupted = options.interrupt.load(Ordering::Relaxed);
         recorder.collect(domains, sync.time, bin_ends || interrupted)?;
+        if let Some(capture) = &mut capture {
+            capture.collect(domains, sync.time)?;
+        }
         progress(&Progress {
             time: sync.time,
             end,
@@ -180,6 +201,9 @@ pub fn run(
     };
     let mut domains: Vec<&mut FleetDomain> = engine.domains_mut().collect();
     let counts = recorder.finish(&mut domains, sync.time)?;
+    let capture = capture
+        .map(|capture| capture.finish(&mut domains))
+        .transpose()?;
     let wall = started.elapsed();
 
     let summary = Summary::of(&Results::open(&folder))?;
@@ -200,6 +224,7 @@ pub fn run(
         threads: options.threads,
         wall,
         counts,
+        capture,
         attackers: fleet.attackers.clone(),
         taps: scenario.taps.iter().map(|tap| tap.name.clone()).collect(),
         summary,
@@ -222,7 +247,10 @@ pub fn verify(
     partition: Partition,
 ) -> Result<Verdict, RunError> {
     check_partition(scenario, partition)?;
-    let fleet = Arc::new(build::fleet(scenario, partition));
+    let mut fleet = build::fleet(scenario, partition);
+    // Nobody would take what is captured.
+    fleet.capture = None;
+    let fleet = Arc::new(fleet);
     let make = |threads| engine(scenario, &fleet, threads);
     let end = Time::ZERO + scenario.duration;
     let sync = sync_every(scenario.record.bins);

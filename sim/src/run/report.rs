@@ -27,6 +27,11 @@ impl fmt::Display for Report {
         for verdict in &self.verdicts {
             writeln!(f, "expect    {verdict}")?;
         }
+        if let Some(capture) = &self.capture {
+            let [packets, octets] = [capture.packets, capture.octets].map(grouped);
+            let path = capture.path.display();
+            writeln!(f, "capture   {packets} packets, {octets} octets in {path}")?;
+        }
         write!(f, "results   {}", self.folder.display())
     }
 }

@@ -11,6 +11,7 @@
 
 pub mod ast;
 pub mod attackers;
+pub mod capture;
 mod check;
 pub mod decode;
 pub mod diagnostic;

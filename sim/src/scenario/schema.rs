@@ -13,6 +13,7 @@ use super::sweep::{Changes, Literal};
 use super::units::{Civil, Drift, Ratio};
 
 pub use super::attackers::{Attacker, Psk};
+pub use super::capture::Capture;
 pub use super::dist::Dist;
 pub use super::distribution::{Area, Distribution, Failures};
 pub use super::mcu::Mcu;
@@ -58,6 +59,8 @@ record! {
         timeline: Vec<Step> = Vec::new(),
         /// Passive observers of links; they change nothing.
         taps: Vec<Tap> = Vec::new(),
+        /// Datagrams that are captured for Wireshark; none if absent.
+        capture: Option<Capture> = None,
         /// Who attacks, and with what.
         attackers: Vec<Attacker> = Vec::new(),
         /// What is written to the results folder.

@@ -4,6 +4,7 @@
 //! mistake that has been reported already does not draw others after it.
 
 mod attack;
+mod capture;
 mod distribution;
 mod plan;
 mod population;
@@ -28,6 +29,7 @@ pub(super) fn check(scenario: &Scenario, survey: Survey, report: &mut Report) {
     service::check(scenario, &mut judge);
     distribution::check(scenario, &mut judge);
     plan::check(scenario, &mut judge);
+    capture::check(scenario, &mut judge);
     sweep::check(scenario, &mut judge);
     shared::check(scenario, &mut judge);
     attack::check(scenario, &mut judge);

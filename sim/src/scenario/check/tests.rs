@@ -191,6 +191,8 @@ fn references_must_exist() {
             "no medium",
         ),
         ("taps=[(name:\"t\", medium: \"wan\")]", "no medium"),
+        ("capture=(media: [\"wan\"])", "no medium"),
+        ("capture=(cohorts: [\"flats\"])", "no cohort"),
         ("taps=[(name:\"t\", cohort: \"flats\")]", "no cohort"),
     ] {
         refused(set, Fault::UnknownReference, words);
@@ -216,6 +218,21 @@ fn names_are_unique() {
         "twice",
     );
     refused("taps=[(name:\"\")]", Fault::OutOfRange, "needs a name");
+    refused(
+        "capture=(meters: [4000000000])",
+        Fault::OutOfRange,
+        "numbers from 0 to",
+    );
+    refused(
+        "capture=(sample: \"0%\")",
+        Fault::OutOfRange,
+        "captures nothing",
+    );
+    refused(
+        r#"capture=(from: "2s", until: "1s")"#,
+        Fault::Contradiction,
+        "ends before it starts",
+    );
     let same = "cohorts=[(name:\"a\",count:1,medium:\"lan\",identity:\"x{n}\"),\
                 (name:\"b\",count:1,medium:\"lan\",identity:\"x{n}\")]";
     refused(same, Fault::Contradiction, "same identity");

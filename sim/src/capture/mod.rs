@@ -1,0 +1,280 @@
+//! Packet captures of a run, as Wireshark and its relatives read them.
+//!
+//! A pcapng file with one interface per medium. Like the recorder of tables, a capture takes at
+//! each synchronisation point what the domains have seen, and writes it by time, meter and link;
+//! so the file depends neither on threads nor on how the fleet is divided into domains.
+//!
+//! | medium | link type | octets on the link |
+//! |---|---|---|
+//! | Ethernet | Ethernet, with padding and check sequence | those of the frame |
+//! | WAN, cellular | raw IP | those of the packet |
+//! | Wi-Fi | raw IP; the frame around it is encrypted | those of the frame, more than captured |
+//! | meshes, power lines | raw IP, once per datagram | in the comment: the model has no frames |
+//!
+//! A comment at each packet says who sent it to whom, what it is, what became of it, and whether
+//! an attacker made or altered it, which no observer on the link could tell.
+
+mod frame;
+pub mod pcapng;
+pub mod read;
+
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::{self, BufWriter};
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use models::capture::{Captured, Fate};
+use models::fleet::Fleet;
+use models::link::{Direction, Medium};
+use models::time::Time;
+
+use crate::run::{FleetDomain, VERSION};
+use pcapng::{Interface, Packet, Writer};
+
+/// The file in the results folder, unless another is wanted.
+pub const FILE: &str = "capture.pcapng";
+
+/// The interface of the network that remote attackers come from.
+const NETWORK: &str = "network";
+
+/// The file system refused.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write the capture {}: {source}", path.display())]
+pub struct CaptureError {
+    /// The file.
+    path: PathBuf,
+    /// Why.
+    source: io::Error,
+}
+
+/// What a capture contains.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Contents {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Packets.
+    pub packets: u64,
+    /// Octets that these packets have on their links; a shared medium counts its frames instead.
+    pub octets: u64,
+}
+
+/// Captures one run.
+#[derive(Debug)]
+pub struct Capture {
+    fleet: Arc<Fleet>,
+    writer: Writer<BufWriter<File>>,
+    contents: Contents,
+    /// What left its sender, by the clock of a busy processor, after the time reached so far.
+    pending: Vec<Captured>,
+    frame: Vec<u8>,
+    comment: String,
+}
+
+impl Capture {
+    /// Creates the file at `path`.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be created.
+    pub fn create(path: &Path, fleet: Arc<Fleet>) -> Result<Self, CaptureError> {
+        let begin = || {
+            let file = BufWriter::new(File::create(path)?);
+            let mut writer = Writer::new(file, &format!("meterstorm {VERSION}"))?;
+            for link in 0..fleet.links.len() {
+                writer.interface(&interface(&fleet, link))?;
+            }
+            if !fleet.attackers.is_empty() {
+                writer.interface(&Interface {
+                    name: NETWORK,
+                    description: "where remote attackers send from",
+                    link_type: pcapng::RAW_IP,
+                    fcs_octets: 0,
+                })?;
+            }
+            Ok(writer)
+        };
+        let writer = begin().map_err(|source| CaptureError {
+            path: path.to_owned(),
+            source,
+        })?;
+        Ok(Self {
+            writer,
+            fleet,
+            contents: Contents {
+                path: path.to_owned(),
+                ..Contents::default()
+            },
+            pending: Vec::new(),
+            frame: Vec::new(),
+            comment: String::new(),
+        })
+    }
+
+    /// Takes what `domains` have seen, and writes what happened before `now`.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be written, for instance because the disk is full.
+    pub fn collect(
+        &mut self,
+        domains: &mut [&mut FleetDomain],
+        now: Time,
+    ) -> Result<(), CaptureError> {
+        for domain in domains.iter_mut() {
+            let captured = &mut domain.world_mut().telemetry_mut().captured;
+            self.pending.append(captured);
+        }
+        // Equal keys come from one node, which lists them in the order in which it sent them.
+        self.pending.sort_by_key(|captured| {
+            let Captured {
+                time, meter, link, ..
+            } = *captured;
+            (time, meter, link, captured.direction)
+        });
+        let due = self.pending.partition_point(|captured| captured.time < now);
+        let mut pending = std::mem::take(&mut self.pending);
+        let written = pending
+            .drain(..due)
+            .try_for_each(|captured| self.write(&captured));
+        self.pending = pending;
+        written.map_err(|source| self.error(source))
+    }
+
+    /// Writes what remains and completes the file.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be written.
+    pub fn finish(mut self, domains: &mut [&mut FleetDomain]) -> Result<Contents, CaptureError> {
+        self.collect(domains, Time::FAR_FUTURE)?;
+        let flushed = self.writer.flush();
+        flushed.map_err(|source| self.error(source))?;
+        Ok(self.contents)
+    }
+
+    fn error(&self, source: io::Error) -> CaptureError {
+        CaptureError {
+            path: self.contents.path.clone(),
+            source,
+        }
+    }
+
+    fn write(&mut self, captured: &Captured) -> io::Result<()> {
+        let Self {
+            fleet,
+            frame,
+            comment,
+            contents,
+            ..
+        } = self;
+        frame.clear();
+        let sockets = (captured.source, captured.destination);
+        let link = captured.link.filter(|link| !is_shared(fleet, *link));
+        let medium = link.map(|link| fleet.links[link].medium);
+        if medium == Some(Medium::Ethernet) {
+            frame::ethernet(frame, sockets, &captured.octets);
+        } else {
+            frame::ipv4(frame, sockets, &captured.octets);
+        }
+        let original = match medium {
+            Some(medium) => medium.frame_octets(captured.octets.len()),
+            None => frame.len(),
+        };
+        comment.clear();
+        describe(comment, fleet, captured);
+        contents.packets += 1;
+        contents.octets += captured
+            .passage
+            .map_or(original as u64, |passage| u64::from(passage.octets));
+        let start_ns = fleet.start_utc_s * 1_000_000_000;
+        self.writer.packet(&Packet {
+            interface: captured.link.unwrap_or(fleet.links.len()) as u32,
+            time_ns: start_ns + captured.time.as_nanos(),
+            inbound: captured.direction == Direction::Up,
+            octets: frame,
+            original_octets: original as u32,
+            comment,
+        })
+    }
+}
+
+fn is_shared(fleet: &Fleet, link: usize) -> bool {
+    fleet.meshes.kinds.iter().any(|kind| kind.link == link)
+}
+
+fn interface(fleet: &Fleet, link: usize) -> Interface<'_> {
+    let profile = &fleet.links[link];
+    let shared = is_shared(fleet, link);
+    let ethernet = !shared && profile.medium == Medium::Ethernet;
+    Interface {
+        name: &profile.name,
+        description: match profile.medium {
+            _ if shared => "shared medium: one packet per datagram",
+            Medium::Ethernet => "Ethernet",
+            Medium::Wan => "wide-area access, from the IP layer up",
+            Medium::Wifi => "Wi-Fi, from the IP layer up",
+            Medium::Cellular => "mobile access, from the IP layer up",
+        },
+        link_type: if ethernet {
+            pcapng::ETHERNET
+        } else {
+            pcapng::RAW_IP
+        },
+        fcs_octets: if ethernet { frame::FCS_OCTETS } else { 0 },
+    }
+}
+
+/// Says in words what the packet alone does not tell.
+fn describe(comment: &mut String, fleet: &Fleet, captured: &Captured) {
+    let from = entity(fleet, *captured.source.ip());
+    let to = entity(fleet, *captured.destination.ip());
+    let (direction, kind) = (captured.direction.name(), captured.kind);
+    let mut say = |text: std::fmt::Arguments<'_>| {
+        // Writing to a text does not fail.
+        let _ = comment.write_fmt(text);
+    };
+    say(format_args!("{from} -> {to}; {direction}; "));
+    say(format_args!("{} {}", kind.protocol(), kind.name()));
+    if let Fate::Ended(cause) = captured.fate {
+        say(format_args!("; ended: {cause}"));
+    }
+    if let Some(passage) = captured.passage {
+        say(format_args!(
+            "; {} hops, {} transmissions, {} octets",
+            passage.hops, passage.transmissions, passage.octets
+        ));
+    }
+    if let Some(attacker) = captured.attacker {
+        let name = &fleet.attackers[attacker as usize].name;
+        let did = if captured.altered {
+            "altered or held by"
+        } else {
+            "forged by"
+        };
+        say(format_args!("; {did} {name}, label {}", captured.label));
+    }
+}
+
+/// Who has the address.
+fn entity(fleet: &Fleet, address: Ipv4Addr) -> String {
+    if let Some(meter) = fleet.meter_of_address(address) {
+        return format!("meter {meter} ({})", fleet.identity(meter));
+    }
+    if let Some(concentrator) = fleet.concentrator_of_address(address) {
+        return format!("concentrator {concentrator}");
+    }
+    if let Some((attacker, member)) = fleet.attacker_of_address(address) {
+        let name = &fleet.attackers[attacker as usize].name;
+        return format!("attacker {name} ({member})");
+    }
+    let instances = 0..fleet.headend.instances;
+    match instances
+        .into_iter()
+        .find(|&instance| fleet.instance_address(instance) == address)
+    {
+        Some(instance) => format!("head-end {instance}"),
+        None => address.to_string(),
+    }
+}
