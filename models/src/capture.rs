@@ -143,16 +143,19 @@ impl Candidate<'_> {
 }
 
 impl CapturePlan {
+    /// Whether anything of `meter` may be captured.
+    pub fn has_meter(&self, fleet: &Fleet, meter: u32) -> bool {
+        let cohort = || self.cohorts.contains(&fleet.cohort_of(meter));
+        (self.meters.is_empty() || self.meters.binary_search(&meter).is_ok())
+            && (self.cohorts.is_empty() || cohort())
+    }
+
     /// Whether `candidate` is captured.
     pub fn selects(&self, fleet: &Fleet, candidate: &Candidate<'_>) -> bool {
-        let any = self.meters.is_empty();
-        let meter = |meter| any || self.meters.binary_search(&meter).is_ok();
-        let cohort =
-            |meter| self.cohorts.is_empty() || self.cohorts.contains(&fleet.cohort_of(meter));
         (self.from..self.until).contains(&candidate.time)
             && match candidate.meter {
-                Some(number) => meter(number) && cohort(number),
-                None => any && self.cohorts.is_empty(),
+                Some(meter) => self.has_meter(fleet, meter),
+                None => self.meters.is_empty() && self.cohorts.is_empty(),
             }
             && (self.links.is_empty()
                 || candidate

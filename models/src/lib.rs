@@ -23,6 +23,7 @@ pub mod concentrator;
 pub mod context;
 pub mod cost;
 pub mod datagram;
+pub mod disclosure;
 pub mod dist;
 pub mod distribution;
 pub mod domain;

@@ -14,6 +14,7 @@ use firmware::ukmf::KeySummary;
 
 use crate::capture::Captured;
 use crate::datagram::MessageType;
+use crate::disclosure::Disclosure;
 use crate::link::Direction;
 use crate::time::{Duration, Time};
 
@@ -345,6 +346,8 @@ pub struct Telemetry {
     pub traffic: Vec<TrafficCount>,
     /// Captured datagrams, in no order but that of the events.
     pub captured: Vec<Captured>,
+    /// What the keys of captured meters follow from.
+    pub disclosed: Vec<Disclosure>,
     /// What passive taps saw: frames and octets, by tap.
     pub taps: Vec<(u64, u64)>,
     /// Datagrams handed to protocol code.

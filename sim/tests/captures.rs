@@ -10,7 +10,7 @@ use std::fs;
 use common::metric;
 use models::fleet::Partition;
 use reports::read::numbers;
-use reports::{Results, Row, TrafficRow};
+use reports::{AuthRow, KeyRow, Results, Row, TrafficRow, label};
 use sim::capture::read::Reader;
 use sim::run::{Options, Report};
 use text::{files, run_text, run_with};
@@ -51,6 +51,12 @@ const CAPTURE: &str = "capture=()";
 fn capture(report: &Report) -> Vec<u8> {
     let capture = report.capture.as_ref().expect("a capture");
     fs::read(&capture.path).expect("the file is there")
+}
+
+/// The key log beside the capture.
+fn key_log(report: &Report) -> String {
+    let capture = report.capture.as_ref().expect("a capture");
+    fs::read_to_string(capture.path.with_extension("keys.jsonl")).expect("the log is there")
 }
 
 /// Frames and octets.
@@ -156,7 +162,47 @@ fn a_capture_changes_nothing_and_depends_on_neither_threads_nor_domains() {
         };
         let other = run_with(name, TOWN, &[CAPTURE], options);
         assert!(capture(&with) == capture(&other), "{name} differs");
+        assert!(key_log(&with) == key_log(&other), "{name} has other keys");
     }
+}
+
+#[test]
+fn every_authentication_and_every_key_of_a_captured_meter_is_logged() {
+    let report = run_text("key_log", TOWN, &[r#"capture=(cohorts: ["lan"])"#]);
+    let log = key_log(&report);
+    let table = |table| {
+        let table = Results::open(&report.folder).table(table);
+        table.expect("a table")
+    };
+    let of_lan = |meters: Vec<f64>| {
+        meters
+            .iter()
+            .map(|meter| (20.0..29.0).contains(meter))
+            .collect()
+    };
+    let auth = table(AuthRow::TABLE);
+    let lan: Vec<bool> = of_lan(numbers(&auth, "meter").expect("meters"));
+    let outcomes = auth.column("outcome").expect("a column");
+    let outcomes = outcomes.str().expect("text").iter().flatten();
+    let succeeded = |(lan, outcome): (bool, &str)| lan && outcome == label::SUCCESS;
+    let sessions = lan
+        .into_iter()
+        .zip(outcomes)
+        .filter(|&pair| succeeded(pair));
+    let lines = |kind: &str| {
+        let kind = format!("\"type\":\"{kind}\"");
+        log.lines().filter(|line| line.contains(&kind)).count()
+    };
+    assert_eq!(lines("session"), sessions.count());
+
+    let keys = table(KeyRow::TABLE);
+    let lan: Vec<bool> = of_lan(numbers(&keys, "meter").expect("meters"));
+    let sides = keys.column("side").expect("a column");
+    let sides = sides.str().expect("text").iter().flatten();
+    let at_meters = lan.into_iter().zip(sides);
+    let at_meters = at_meters.filter(|&(lan, side)| lan && side == label::METER);
+    assert_eq!(lines("key"), at_meters.count());
+    assert!(lines("key") > 9, "keys rotate");
 }
 
 #[test]

@@ -4,6 +4,8 @@
 //! skipped, unless the environment has `CI=true`: there they fail.
 
 mod radius;
+#[path = "common/tool.rs"]
+mod tool;
 
 use std::fs;
 use std::io::{Read, Write};
@@ -25,15 +27,7 @@ const DISCARD: u8 = 4;
 
 /// The program `name`, if it is installed.
 fn tool(name: &str) -> Option<PathBuf> {
-    let folders = ["/usr/sbin", "/usr/bin", "/usr/local/sbin", "/usr/local/bin"];
-    let found = folders.iter().map(|folder| Path::new(folder).join(name));
-    let found = found.into_iter().find(|path| path.is_file());
-    if found.is_none() {
-        let ci = std::env::var("CI").is_ok_and(|ci| ci == "true");
-        assert!(!ci, "this test needs {name}");
-        eprintln!("SKIPPED: no {name} here, EAP-PSK was not tried against it");
-    }
-    found
+    tool::tool(name, "EAP-PSK was not tried against it")
 }
 
 fn folder(test: &str) -> PathBuf {

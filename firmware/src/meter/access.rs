@@ -88,6 +88,11 @@ impl Access {
         self.pac.has_access()
     }
 
+    /// The PANA SA.
+    pub(super) fn association(&self) -> Option<&pana::Association> {
+        self.pac.association()
+    }
+
     /// Whether an authentication is under way.
     pub(super) fn is_authenticating(&self) -> bool {
         matches!(

@@ -9,9 +9,10 @@ use super::config::{Config, Provisioning};
 use super::device::{Device, SwitchEvent};
 use super::reporter::{self, Reporter};
 use crate::c1222::aptitle::Title;
+use crate::eap::SessionId;
 use crate::eap::psk::PskPeer;
 use crate::memory::Visitor;
-use crate::pana::CloseCause;
+use crate::pana::{Association, CloseCause};
 use crate::time::{Instant, earlier};
 use crate::ukmf::{EndReason, KeyEvent, KeyStore, KeySummary, Role};
 use crate::{Env, Reject};
@@ -53,6 +54,8 @@ pub enum MeterEvent {
     Authenticated {
         /// PANA Key-Id.
         key_id: u32,
+        /// The EAP Session-Id, which names the conversation (RFC 5247 §1.4).
+        session_id: SessionId,
     },
     /// An authentication failed, or a session ended without one.
     AuthenticationFailed {
@@ -229,6 +232,11 @@ impl Meter {
         self.access.is_open()
     }
 
+    /// The PANA SA, for a key log (RFC 5191 §5.3).
+    pub fn association(&self) -> Option<&Association> {
+        self.access.association()
+    }
+
     /// Whether an authentication is under way.
     pub fn is_authenticating(&self) -> bool {
         self.access.is_authenticating()
@@ -258,7 +266,10 @@ impl Meter {
                     if installed.is_ok() {
                         self.keys.activate(key_id, env);
                     }
-                    self.events.push_back(MeterEvent::Authenticated { key_id });
+                    self.events.push_back(MeterEvent::Authenticated {
+                        key_id,
+                        session_id: keys.session_id,
+                    });
                 }
                 AccessEvent::Rejected => self.end_keys(EndReason::AuthorizationRejected, env),
                 AccessEvent::Closed(cause) => {

@@ -212,7 +212,7 @@ impl Pair {
 
     fn authentications(&self) -> Vec<u32> {
         let key_id = |event: &MeterEvent| match event {
-            MeterEvent::Authenticated { key_id } => Some(*key_id),
+            MeterEvent::Authenticated { key_id, .. } => Some(*key_id),
             _ => None,
         };
         self.meter_events.iter().filter_map(key_id).collect()

@@ -9,17 +9,14 @@ use std::collections::BTreeMap;
 
 use firmware::c1222::Apdu;
 use firmware::c1222::acse::Authentication;
-use firmware::c1222::aptitle::{NETWORK_ROOT, Title};
 use firmware::crypto::Work;
 use firmware::crypto::eax_prime::EaxPrimeKey;
-use firmware::eap::psk::{LongTermKeys, SessionKeys};
-use firmware::ukmf::hierarchy::{KeyContext, Purpose, RootKey, key_id};
 
 use super::behaviour::{Behaviour, Deed, Order, Scene, Seen};
 use super::plan::Leak;
 use super::transcript::{Told, Transcript};
+use crate::disclosure;
 use crate::fleet::Fleet;
-use crate::spawn;
 use crate::time::{Duration, Time};
 
 /// A C12.22 message as it was on the link.
@@ -102,29 +99,13 @@ impl Eavesdropper {
 impl Established {
     /// The C12.22 keys of the authentication, from the pre-shared key as both ends derive them.
     fn keys(&self, fleet: &Fleet, meter: u32) -> Vec<EaxPrimeKey> {
-        let mut work = Work::NONE;
-        let psk = spawn::pre_shared_key(fleet, meter);
-        let long_term = LongTermKeys::from_psk(&psk, &mut work);
-        let session = SessionKeys::derive(&long_term.kdk, &self.rand_p, &self.rand_s, &mut work);
-        let exported = &session.exported;
-        let root = RootKey::derive(&exported.emsk, exported.session_id.as_bytes(), &mut work);
-        let title = Title::relative(&Fleet::title_arcs(meter))
-            .and_then(|title| title.to_absolute(&NETWORK_ROOT));
-        let Ok(title) = title else {
-            return Vec::new();
-        };
+        let exported = disclosure::exported(fleet, meter, &self.rand_p, &self.rand_s);
         let length = fleet.meter_firmware.keys.array_length.get();
         let key = |index: u16| {
-            let context = KeyContext {
-                purpose: Purpose::C1222Unicast,
-                index,
-                key_id: key_id(self.key_id, length, index),
-                ap_title: title.get().content(),
-            };
-            let key = root.key(&context, &mut Work::NONE.clone());
-            EaxPrimeKey::new(key.expose(), &mut Work::NONE.clone())
+            let key = disclosure::c1222_key(fleet, meter, &exported, (self.key_id, index))?;
+            Some(EaxPrimeKey::new(key.expose(), &mut Work::NONE.clone()))
         };
-        (0..u16::from(length)).map(key).collect()
+        (0..u16::from(length)).filter_map(key).collect()
     }
 }
 

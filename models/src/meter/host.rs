@@ -4,6 +4,7 @@ use core::net::{SocketAddr, SocketAddrV4};
 
 use firmware::Env;
 use firmware::crypto::Work;
+use firmware::eap::SessionId;
 use firmware::meter::{Channel, Interval, Meter, MeterEvent, SwitchEvent, SwitchStep};
 use firmware::pana::relay;
 
@@ -11,6 +12,7 @@ use super::{Attempt, MeterQueryItem, Processor};
 use crate::concentrator::{Admission, is_for_relay};
 use crate::context::{Context, Exchange, Kind, Verdict, event, is_c1222, message_record};
 use crate::datagram::{Handle, MessageType, PANA_PORT};
+use crate::disclosure::Disclosure;
 use crate::event::Agenda;
 use crate::fleet::Fleet;
 use crate::link::Direction;
@@ -477,7 +479,8 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
         let mut ending = None;
         while let Some(event) = self.meter.firmware.image.poll_event() {
             match event {
-                MeterEvent::Authenticated { key_id } => {
+                MeterEvent::Authenticated { key_id, session_id } => {
+                    self.disclose(key_id, session_id);
                     ending = Some(Ending {
                         outcome: "success",
                         key_id,
@@ -506,6 +509,22 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
             }
         }
         ending
+    }
+
+    /// Notes what the keys follow from, for a capture of this meter.
+    fn disclose(&mut self, key_id: u32, session_id: SessionId) {
+        let (fleet, meter) = (self.context.fleet, self.meter.placement.meter);
+        let plan = fleet.capture.as_ref();
+        if plan.is_some_and(|plan| plan.has_meter(fleet, meter)) {
+            let association = self.meter.firmware.image.association();
+            self.context.telemetry.disclosed.push(Disclosure {
+                time: self.now,
+                meter,
+                key_id,
+                session_id,
+                auth: association.map(|association| association.auth().clone()),
+            });
+        }
     }
 
     /// An order has reached the switch; if the contacts have moved, the load follows.

@@ -9,12 +9,12 @@ const UDP_OCTETS: usize = 8;
 /// Octets of an Ethernet frame without its check sequence, at least (IEEE 802.3 §4.4.2).
 const ETHERNET_UNCHECKED_MIN: usize = 60;
 /// Octets of the frame check sequence (IEEE 802.3 §3.2.9).
-pub(super) const FCS_OCTETS: u8 = 4;
+pub const FCS_OCTETS: u8 = 4;
 /// Protocol number of UDP.
 const UDP: u8 = 17;
 
 /// Appends the datagram as an IPv4 packet with correct checksums.
-pub(super) fn ipv4(
+pub fn ipv4(
     frame: &mut Vec<u8>,
     (source, destination): (SocketAddrV4, SocketAddrV4),
     payload: &[u8],
@@ -51,7 +51,7 @@ pub(super) fn ipv4(
 /// Appends the datagram as an Ethernet II frame, padded, with its frame check sequence.
 ///
 /// Stations have locally administered addresses: 02-00 and the four octets of the IPv4 address.
-pub(super) fn ethernet(frame: &mut Vec<u8>, sockets: (SocketAddrV4, SocketAddrV4), payload: &[u8]) {
+pub fn ethernet(frame: &mut Vec<u8>, sockets: (SocketAddrV4, SocketAddrV4), payload: &[u8]) {
     let start = frame.len();
     let (source, destination) = sockets;
     for station in [destination, source] {

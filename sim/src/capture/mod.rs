@@ -14,7 +14,8 @@
 //! A comment at each packet says who sent it to whom, what it is, what became of it, and whether
 //! an attacker made or altered it, which no observer on the link could tell.
 
-mod frame;
+pub mod frame;
+mod keylog;
 pub mod pcapng;
 pub mod read;
 
@@ -31,6 +32,8 @@ use models::link::{Direction, Medium};
 use models::time::Time;
 
 use crate::run::{FleetDomain, VERSION};
+use crate::scenario::schema::Keys;
+use keylog::KeyLog;
 use pcapng::{Interface, Packet, Writer};
 
 /// The file in the results folder, unless another is wanted.
@@ -65,6 +68,7 @@ pub struct Contents {
 pub struct Capture {
     fleet: Arc<Fleet>,
     writer: Writer<BufWriter<File>>,
+    keys: KeyLog,
     contents: Contents,
     /// What left its sender, by the clock of a busy processor, after the time reached so far.
     pending: Vec<Captured>,
@@ -73,12 +77,12 @@ pub struct Capture {
 }
 
 impl Capture {
-    /// Creates the file at `path`.
+    /// Creates the file at `path`, and the log of the keys that `keys` rules beside it.
     ///
     /// # Errors
     ///
     /// It cannot be created.
-    pub fn create(path: &Path, fleet: Arc<Fleet>) -> Result<Self, CaptureError> {
+    pub fn create(path: &Path, fleet: Arc<Fleet>, keys: &Keys) -> Result<Self, CaptureError> {
         let begin = || {
             let file = BufWriter::new(File::create(path)?);
             let mut writer = Writer::new(file, &format!("meterstorm {VERSION}"))?;
@@ -93,14 +97,16 @@ impl Capture {
                     fcs_octets: 0,
                 })?;
             }
-            Ok(writer)
+            let keys = KeyLog::create(path, Arc::clone(&fleet), keys.clone())?;
+            Ok((writer, keys))
         };
-        let writer = begin().map_err(|source| CaptureError {
+        let (writer, keys) = begin().map_err(|source| CaptureError {
             path: path.to_owned(),
             source,
         })?;
         Ok(Self {
             writer,
+            keys,
             fleet,
             contents: Contents {
                 path: path.to_owned(),
@@ -112,7 +118,8 @@ impl Capture {
         })
     }
 
-    /// Takes what `domains` have seen, and writes what happened before `now`.
+    /// Takes what `domains` have seen, before the recorder does, and writes what happened before
+    /// `now`.
     ///
     /// # Errors
     ///
@@ -122,10 +129,16 @@ impl Capture {
         domains: &mut [&mut FleetDomain],
         now: Time,
     ) -> Result<(), CaptureError> {
+        let (mut disclosed, mut ended) = (Vec::new(), Vec::new());
         for domain in domains.iter_mut() {
-            let captured = &mut domain.world_mut().telemetry_mut().captured;
-            self.pending.append(captured);
+            let telemetry = domain.world_mut().telemetry_mut();
+            self.pending.append(&mut telemetry.captured);
+            disclosed.append(&mut telemetry.disclosed);
+            // The recorder takes them for its table.
+            ended.extend_from_slice(&telemetry.keys);
         }
+        let logged = self.keys.collect(disclosed, ended);
+        logged.map_err(|source| self.error(source))?;
         // Equal keys come from one node, which lists them in the order in which it sent them.
         self.pending.sort_by_key(|captured| {
             let Captured {
@@ -151,7 +164,12 @@ impl Capture {
         self.collect(domains, Time::FAR_FUTURE)?;
         let flushed = self.writer.flush();
         flushed.map_err(|source| self.error(source))?;
-        Ok(self.contents)
+        let Self { keys, contents, .. } = self;
+        keys.finish().map_err(|source| CaptureError {
+            path: contents.path.clone(),
+            source,
+        })?;
+        Ok(contents)
     }
 
     fn error(&self, source: io::Error) -> CaptureError {

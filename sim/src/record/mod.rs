@@ -28,6 +28,7 @@ use reports::{Error, Provenance, TableWriter};
 
 use crate::run::FleetDomain;
 use crate::scenario::schema::{Keys, Table};
+pub(crate) use rows::key as key_row;
 use switching::Switching;
 use totals::MeterTotals;
 
@@ -175,16 +176,13 @@ impl Recorder {
         Ok(())
     }
 
-    /// Records what is alive at the end of the run and completes all files.
+    /// Takes what [`conclude`] has left and completes all files.
     ///
     /// # Errors
     ///
     /// A file cannot be written.
     pub fn finish(mut self, domains: &mut [&mut FleetDomain], now: Time) -> Result<Counts, Error> {
         for domain in domains.iter_mut() {
-            domain.world_mut().record_live_keys(now);
-            domain.world_mut().record_open_commands(now);
-            domain.world_mut().conclude_attacks(now);
             self.take(domain.world_mut().telemetry_mut());
         }
         self.write_records()?;
@@ -439,6 +437,15 @@ impl Recorder {
             push(&mut self.writers.meters, || row)?;
         }
         Ok(())
+    }
+}
+
+/// Has domains note what is alive or open `now`, at the end of the run.
+pub fn conclude(domains: &mut [&mut FleetDomain], now: Time) {
+    for domain in domains {
+        domain.world_mut().record_live_keys(now);
+        domain.world_mut().record_open_commands(now);
+        domain.world_mut().conclude_attacks(now);
     }
 }
 

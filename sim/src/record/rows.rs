@@ -82,7 +82,7 @@ pub(super) fn auth(record: &AuthRecord) -> AuthRow {
     }
 }
 
-pub(super) fn key(record: &KeyRecord, keys: &Keys) -> KeyRow {
+pub(crate) fn key(record: &KeyRecord, keys: &Keys) -> KeyRow {
     let clock = Clock::new(record.drift_ppb.into());
     let at = |instant: Instant| time(clock.when(instant));
     let epoch = &record.epoch;

@@ -19,7 +19,7 @@ use reports::{Provenance, Results, Summary};
 
 use crate::capture::{self, Capture, CaptureError};
 use crate::engine::{self, Digest, Engine, Limits, Lookahead, Outcome, Verdict};
-use crate::record::{Counts, Recorder};
+use crate::record::{self, Counts, Recorder};
 use crate::scenario::{self, Loaded, Scenario};
 
 pub use adapter::FleetDomain;
@@ -159,7 +159,7 @@ pub fn run(
     }
     let fleet = Arc::new(fleet);
     let mut capture = pcap
-        .map(|path| Capture::create(&path, Arc::clone(&fleet)))
+        .map(|path| Capture::create(&path, Arc::clone(&fleet), &scenario.keys))
         .transpose()?;
     let provenance = Provenance::new(VERSION, &folder::scenario_digest(scenario))
         .with("scenario", &scenario.name)
@@ -179,10 +179,10 @@ pub fn run(
     let outcome = engine.run(end, sync_every(bins), |domains, sync| {
         let bin_ends = sync.time.as_nanos().is_multiple_of(bins.as_nanos()) || sync.time >= end;
         let interrupted = options.interrupt.load(Ordering::Relaxed);
-        recorder.collect(domains, sync.time, bin_ends || interrupted)?;
         if let Some(capture) = &mut capture {
             capture.collect(domains, sync.time)?;
         }
+        recorder.collect(domains, sync.time, bin_ends || interrupted)?;
         progress(&Progress {
             time: sync.time,
             end,
@@ -200,10 +200,11 @@ pub fn run(
         Outcome::Interrupted(sync) => (sync, true),
     };
     let mut domains: Vec<&mut FleetDomain> = engine.domains_mut().collect();
-    let counts = recorder.finish(&mut domains, sync.time)?;
+    record::conclude(&mut domains, sync.time);
     let capture = capture
         .map(|capture| capture.finish(&mut domains))
         .transpose()?;
+    let counts = recorder.finish(&mut domains, sync.time)?;
     let wall = started.elapsed();
 
     let summary = Summary::of(&Results::open(&folder))?;

@@ -1,0 +1,82 @@
+//! Keys that a run gives away: a key log for those who read its captures.
+//!
+//! No key leaves protocol code. Whoever runs the simulation has provisioned the pre-shared keys,
+//! and the Session-Id of an authentication holds both challenges (RFC 5247 Appendix A); from these
+//! everything follows, as it does for a thief of the pre-shared key.
+
+use firmware::crypto::{MacKey, Secret, Work};
+use firmware::eap;
+use firmware::eap::SessionId;
+use firmware::eap::psk::{LongTermKeys, SessionKeys};
+use firmware::ukmf::hierarchy::{KeyContext, Purpose, RootKey, key_id};
+
+use firmware::c1222::aptitle::{NETWORK_ROOT, Title};
+
+use crate::fleet::Fleet;
+use crate::spawn;
+use crate::time::Time;
+
+/// An authentication that succeeded, and what its keys follow from.
+#[derive(Clone, Debug)]
+pub struct Disclosure {
+    /// When the meter knew.
+    pub time: Time,
+    /// The meter.
+    pub meter: u32,
+    /// PANA Key-Id.
+    pub key_id: u32,
+    /// The EAP Session-Id.
+    pub session_id: SessionId,
+    /// PANA_AUTH_KEY (RFC 5191 §5.3).
+    pub auth: Option<MacKey>,
+}
+
+impl Disclosure {
+    /// MSK and EMSK; none if the Session-Id is not one of EAP-PSK.
+    pub fn exported(&self, fleet: &Fleet) -> Option<eap::Keys> {
+        // The type, RAND_P and RAND_S.
+        let (_, challenges) = self.session_id.as_bytes().split_first()?;
+        let (rand_p, rest) = challenges.split_first_chunk()?;
+        Some(exported(fleet, self.meter, rand_p, rest.first_chunk()?))
+    }
+
+    /// The C12.22 key `index` of the authentication, of which `keys` came.
+    pub fn c1222_key(&self, fleet: &Fleet, keys: &eap::Keys, index: u16) -> Option<Secret<16>> {
+        c1222_key(fleet, self.meter, keys, (self.key_id, index))
+    }
+}
+
+/// What EAP-PSK exports at both ends for `meter`.
+pub(crate) fn exported(
+    fleet: &Fleet,
+    meter: u32,
+    rand_p: &[u8; 16],
+    rand_s: &[u8; 16],
+) -> eap::Keys {
+    let mut work = Work::NONE;
+    let psk = spawn::pre_shared_key(fleet, meter);
+    let long_term = LongTermKeys::from_psk(&psk, &mut work);
+    SessionKeys::derive(&long_term.kdk, rand_p, rand_s, &mut work).exported
+}
+
+/// Element `index` of the key array of the authentication with PANA Key-Id `kid32`.
+pub(crate) fn c1222_key(
+    fleet: &Fleet,
+    meter: u32,
+    exported: &eap::Keys,
+    (kid32, index): (u32, u16),
+) -> Option<Secret<16>> {
+    let mut work = Work::NONE;
+    let session_id = exported.session_id.as_bytes();
+    let root = RootKey::derive(&exported.emsk, session_id, &mut work);
+    let title = Title::relative(&Fleet::title_arcs(meter)).ok()?;
+    let title = title.to_absolute(&NETWORK_ROOT).ok()?;
+    let length = fleet.meter_firmware.keys.array_length.get();
+    let context = KeyContext {
+        purpose: Purpose::C1222Unicast,
+        index,
+        key_id: key_id(kid32, length, index),
+        ap_title: title.get().content(),
+    };
+    Some(root.key(&context, &mut work))
+}
