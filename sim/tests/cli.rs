@@ -387,6 +387,37 @@ fn results_are_not_overwritten_unless_forced() {
 }
 
 #[test]
+fn a_capture_overwrites_nothing_unless_forced() {
+    let (out, arguments) = small_run("run_capture_occupied");
+    let file = out.with_extension("pcapng");
+    fs::write(&file, "mine").expect("a file");
+    let path = file.display().to_string();
+    let capture = with(&arguments, &["--quiet", "--pcap", &path]);
+    let refused = meterstorm(&capture);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(stderr(&refused).contains("--force"), "{}", stderr(&refused));
+    assert_eq!(fs::read_to_string(&file).expect("text"), "mine");
+    assert!(!out.exists(), "nothing has begun");
+
+    let forced = meterstorm(&[capture.as_slice(), &["--force"]].concat());
+    assert_eq!(forced.status.code(), Some(0), "{}", stderr(&forced));
+    assert!(
+        fs::read(&file)
+            .expect("a capture")
+            .starts_with(&[0x0A, 0x0D, 0x0D, 0x0A])
+    );
+
+    // A results folder that is occupied leaves no file behind either.
+    fs::remove_file(&file).expect("a capture");
+    assert_eq!(meterstorm(&capture).status.code(), Some(2));
+    assert!(!file.exists());
+
+    let nowhere = out.join("missing/capture.pcapng").display().to_string();
+    let refused = meterstorm(&with(&arguments, &["--pcap", &nowhere]));
+    assert_eq!(refused.status.code(), Some(2), "{}", stderr(&refused));
+}
+
+#[test]
 fn a_budget_ends_a_run_with_the_last_events() {
     let (_, arguments) = small_run("run_budget");
     let output = meterstorm(&with(

@@ -81,7 +81,7 @@ pub struct RunArgs {
     /// Results folder [default: results/NAME, or results/NAME-2 and so on if it exists]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// Replace the results in the folder
+    /// Replace the results in the folder, and the file of --pcap
     #[arg(long)]
     pub force: bool,
     /// Capture all datagrams, or those that the scenario's `capture` selects, for Wireshark

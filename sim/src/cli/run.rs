@@ -19,9 +19,8 @@ use crate::scenario::Loaded;
 impl From<RunError> for Failure {
     fn from(error: RunError) -> Self {
         match error {
-            RunError::Folder(FolderError::Occupied(_) | FolderError::Foreign(_)) => {
-                Self::Usage(error.to_string())
-            }
+            RunError::Folder(FolderError::Occupied(_) | FolderError::Foreign(_))
+            | RunError::CaptureFile { .. } => Self::Usage(error.to_string()),
             _ => Self::Run(error),
         }
     }

@@ -6,8 +6,10 @@ mod folder;
 mod report;
 mod timeline;
 
+use std::fs::{self, OpenOptions};
+use std::io;
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration as WallDuration, Instant as WallInstant};
@@ -124,6 +126,14 @@ pub enum RunError {
     /// The results folder cannot be used.
     #[error(transparent)]
     Folder(#[from] FolderError),
+    /// The file for the capture is there already or cannot be written; nothing has begun.
+    #[error("cannot write the capture {}: {source}{}", path.display(), replace_hint(source))]
+    CaptureFile {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
     /// The engine stopped.
     #[error(transparent)]
     Engine(#[from] engine::Error),
@@ -138,6 +148,31 @@ pub enum RunError {
     Record(#[from] reports::Error),
 }
 
+/// Makes sure that a capture can be written, before anything else is.
+fn claim(path: &Path, force: bool) -> Result<(), RunError> {
+    let opened = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .create_new(!force)
+        // An older capture stays until there is something to replace it with.
+        .truncate(false)
+        .open(path);
+    match opened {
+        Ok(_) => Ok(()),
+        Err(source) => Err(RunError::CaptureFile {
+            path: path.to_owned(),
+            source,
+        }),
+    }
+}
+
+fn replace_hint(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::AlreadyExists => "; --force replaces it",
+        _ => "",
+    }
+}
+
 /// Runs the scenario, calling `progress` now and then.
 ///
 /// # Errors
@@ -150,7 +185,15 @@ pub fn run(
 ) -> Result<Report, RunError> {
     let scenario = &loaded.scenario;
     check_partition(scenario, options.partition)?;
-    let folder = folder::create(options.folder.as_deref(), &scenario.name, options.force)?;
+    if let Some(path) = &options.pcap {
+        claim(path, options.force)?;
+    }
+    let folder = folder::create(options.folder.as_deref(), &scenario.name, options.force);
+    if let (Err(_), Some(path), false) = (&folder, &options.pcap, options.force) {
+        // It was not there before, and the run that it was for does not begin.
+        let _ = fs::remove_file(path);
+    }
+    let folder = folder?;
     let mut fleet = build::fleet(scenario, options.partition);
     let in_folder = || fleet.capture.is_some().then(|| folder.join(capture::FILE));
     let pcap = options.pcap.clone().or_else(in_folder);

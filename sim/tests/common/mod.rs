@@ -6,7 +6,7 @@ use std::path::Path;
 use sim::run::{Options, Report, RunError, run};
 use sim::scenario::Loaded;
 
-/// Runs a scenario into a fresh folder of the test.
+/// Runs a scenario into a fresh folder of the test, in place of what an earlier test run captured.
 pub(crate) fn run_fresh(test: &str, loaded: &Loaded, options: Options) -> Result<Report, RunError> {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
         .join(env!("CARGO_CRATE_NAME"))
@@ -14,6 +14,7 @@ pub(crate) fn run_fresh(test: &str, loaded: &Loaded, options: Options) -> Result
     let _ = fs::remove_dir_all(&folder);
     let options = Options {
         folder: Some(folder),
+        force: true,
         ..options
     };
     run(loaded, &options, |_| {})
