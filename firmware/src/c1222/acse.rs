@@ -17,7 +17,7 @@ use super::aptitle::ApTitle;
 use super::ber;
 use crate::wire::{Error, Reader, Writer};
 
-const APDU: u8 = 0x60;
+pub(super) const APDU: u8 = 0x60;
 const OID: u8 = 0x06;
 const INTEGER: u8 = 0x02;
 const USER_INFORMATION: u8 = 0xBE;

@@ -12,7 +12,7 @@
 //! | [`acse`], [`epsem`], [`apdu`] | elements, services in their envelope, complete APDUs |
 //! | [`service`] | typed requests and responses |
 //! | [`security`] | the canonified cleartext that EAX′ authenticates |
-//! | [`segment`] | APDUs longer than a datagram |
+//! | [`segment`], [`stream`] | APDUs longer than a datagram; APDUs on a TCP connection |
 //! | [`node`], [`reject`] | one end of an association: keys, freshness, matching |
 //! | [`interval`], [`registrar`] | interval data as a push; who is registered |
 //!
@@ -71,6 +71,7 @@ pub mod reject;
 pub mod security;
 pub mod segment;
 pub mod service;
+pub mod stream;
 #[cfg(test)]
 mod tests;
 
