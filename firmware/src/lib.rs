@@ -14,6 +14,7 @@
 //! | [`ukmf`] | C12.22 keys derived from every authentication | RFC 5295 |
 //! | [`c1219`] | ANSI C12.19 tables and procedures | IEEE 1377 |
 //! | [`c1222`] | ANSI C12.22 APDUs, services and EAX′ security | IEEE 1703, RFC 6142 |
+//! | [`metrology`] | registers, tariff, demand, load profile, clock | IEEE 1377 decades 2, 5 and 6 |
 //! | [`meter`] | the composition that a meter runs | - |
 //! | [`headend`] | the composition that a head-end instance runs | - |
 //! | [`memory`] | what a host may fetch ahead for a node | - |
@@ -45,6 +46,7 @@ mod env;
 pub mod headend;
 pub mod memory;
 pub mod meter;
+pub mod metrology;
 pub mod pana;
 mod reject;
 mod time;
