@@ -12,6 +12,7 @@
 //! | [`eap`] | EAP peer and authenticator, EAP-PSK | RFC 3748, RFC 4137, RFC 4764 |
 //! | [`pana`] | PANA client and authentication agent | RFC 5191, RFC 5609 |
 //! | [`ukmf`] | C12.22 keys derived from every authentication | RFC 5295 |
+//! | [`c1218`] | ANSI C12.18 optical port, both ends | C12.18-2006 |
 //! | [`c1219`] | ANSI C12.19 tables and procedures | IEEE 1377 |
 //! | [`c1222`] | ANSI C12.22 APDUs, services and EAX′ security | IEEE 1703, RFC 6142 |
 //! | [`metrology`] | registers, tariff, demand, load profile, clock | IEEE 1377 decades 2, 5 and 6 |
@@ -38,6 +39,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod c1218;
 pub mod c1219;
 pub mod c1222;
 pub mod crypto;

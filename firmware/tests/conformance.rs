@@ -77,6 +77,16 @@ fn ukmf_keys() {
     assert_passes("vectors", "ukmf.json", 110);
 }
 
+#[test]
+fn c1218_packets() {
+    assert_passes("vectors-metering", "c1218_packets.json", 5 + 30 + 3);
+}
+
+#[test]
+fn c1218_session_with_a_client() {
+    assert_passes("vectors-metering", "c1218_live_client.json", 2);
+}
+
 /// The tables that the firmware knows; the others of the file are listed as unsupported.
 #[test]
 fn c1219_tables() {

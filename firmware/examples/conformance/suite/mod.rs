@@ -4,6 +4,9 @@
 //! document is not of its format and otherwise reports one verdict per case. A document may hold
 //! sections of several formats. To add a format, add its module and a line to [`FORMATS`].
 
+mod c1218;
+mod c1218_live_client;
+mod c1218_packets;
 mod c1219_tables;
 mod c1222;
 mod c1222_apdus;
@@ -40,6 +43,8 @@ type Format = fn(&Value, &mut Report) -> Option<()>;
 
 /// Every format.
 const FORMATS: &[Format] = &[
+    c1218_live_client::run,
+    c1218_packets::run,
     c1219_tables::run,
     c1222_apdus::run,
     c1222_captured::run,

@@ -64,6 +64,11 @@ impl Password {
         Self { octets, user_id }
     }
 
+    /// The password with its padding.
+    pub(crate) const fn octets(&self) -> &[u8; 20] {
+        &self.octets
+    }
+
     /// Whether the password is `other`, in constant time.
     pub fn is(&self, other: &Secret<20>) -> bool {
         crate::crypto::equal(&self.octets, other.expose())
