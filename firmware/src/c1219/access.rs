@@ -1,8 +1,11 @@
-//! Who may read, write and run what: ST42 and ST44 (C12.19-2008 §9.5).
+//! Who may read, write and run what: ST41 to ST45 (C12.19-2008 §9.5).
 //!
 //! ```text
+//! ST41  passwords | octets of a password | keys | octets of a key | records of ST44 (2)
 //! ST42  { password (20) | group permission bits }*
+//! ST43  default record of tables | default record of procedures
 //! ST44  { TABLE_IDC (2) | read mask | write mask }*
+//! ST45  { key }*
 //!       TABLE_IDC: bits 0..10 number, 11 manufacturer, 12 procedure,
 //!                  13 unrestricted read, 14 unrestricted write
 //! ```
@@ -11,12 +14,69 @@
 //! requester and the mask of the record have a bit in common. A procedure is run with the rights
 //! to write.
 
+use super::codec::{Decoder, Encoder};
+use super::format::Format;
 use super::types;
 use crate::crypto::Secret;
 use crate::wire::{Error, Reader, Writer};
 
 /// Octets of a password, padded with spaces.
 pub const PASSWORD_LEN: usize = 20;
+
+/// ST41 ACT_SECURITY_LIMITING, and ST40: what the other tables of the decade hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SecurityLimits {
+    /// NBR_PASSWORDS.
+    pub passwords: u8,
+    /// PASSWORD_LEN in octets.
+    pub password_len: u8,
+    /// NBR_KEYS.
+    pub keys: u8,
+    /// KEY_LEN in octets.
+    pub key_len: u8,
+    /// NBR_PERM_USED: records of ST44.
+    pub permissions: u16,
+}
+
+impl SecurityLimits {
+    /// Reads the table.
+    ///
+    /// # Errors
+    ///
+    /// The octets are too few or too many.
+    pub fn parse(octets: &[u8], format: &Format) -> Result<Self, Error> {
+        Decoder::whole(octets, format, |input| {
+            let [passwords, password_len, keys, key_len] = input.array()?;
+            Ok(Self {
+                passwords,
+                password_len,
+                keys,
+                key_len,
+                permissions: input.u16()?,
+            })
+        })
+    }
+
+    /// Writes the table.
+    ///
+    /// # Errors
+    ///
+    /// The sink is full.
+    pub fn emit(&self, out: &mut Encoder<'_>) -> Result<(), Error> {
+        out.put(&[self.passwords, self.password_len, self.keys, self.key_len])?;
+        out.u16(self.permissions)
+    }
+
+    /// Octets of ST42.
+    pub const fn passwords_len(&self) -> usize {
+        self.passwords as usize * (self.password_len as usize + 1)
+    }
+
+    /// Octets of ST45, which nobody is shown: it reads as zeros.
+    pub const fn keys_len(&self) -> usize {
+        self.keys as usize * self.key_len as usize
+    }
+}
 
 /// The groups that a requester is in, one bit each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

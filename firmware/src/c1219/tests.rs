@@ -1,5 +1,8 @@
 //! Layouts against octets that were made independently, and hostile octets.
 
+mod formats;
+mod hostile;
+
 use std::vec::Vec;
 
 use proptest::prelude::*;

@@ -1,55 +1,149 @@
 //! `c1219_tables.json`: tables of one meter, as octets and as fields.
 //!
-//! A table whose layout the firmware does not know is listed as unsupported.
+//! Every table is read to fields, the fields are compared with those of the file, and written
+//! again; partial reads have to be parts of the whole. A table whose layout the firmware does not
+//! know is listed as unsupported.
+
+mod clock;
+mod limits;
+mod log;
+mod profile;
+mod registers;
+mod sources;
 
 use std::fmt::Debug;
 
-use firmware::c1219::access::{Password, Permissions};
+use firmware::c1219::access::{Password, Permissions, SecurityLimits};
+use firmware::c1219::codec::{Encoder, Window};
 use firmware::c1219::general::{GenConfig, ManufacturerId, ModeStatus};
+use firmware::c1219::identity::{Nameplate, UtilityInfo};
 use firmware::c1219::procedure::{Initiate, Outcome};
 use firmware::c1219::switch::{SwitchState, SwitchTable};
 use firmware::c1219::types::contains;
+use firmware::c1222::interval::EndTime;
 use firmware::c1222::service::checksum;
 use firmware::wire::{Error, Reader, Writer};
 use serde_json::Value;
 
 use super::json::{self, equal_octets, expect_number, expect_octets};
 use super::report::Report;
+use limits::Limits;
 
 /// Octets of the longest table that is checked.
 const TABLE_MAX: usize = 256;
 
-type Check = fn(&Value, &[u8]) -> Result<(), String>;
+type Check = fn(&Value, &[u8], &Limits) -> Result<(), String>;
 
 pub(super) fn run(document: &Value, report: &mut Report) -> Option<()> {
-    for (number, table) in document.get("tables")?.as_object()? {
+    let tables = document.get("tables")?;
+    let limits = Limits::of(tables);
+    for (number, table) in tables.as_object()? {
         let name = match number.parse() {
             Ok(2048..) => format!("MT{}", number.parse::<u32>().unwrap_or(0) - 2048),
             _ => format!("ST{number}"),
         };
-        let check: Check = match name.as_str() {
-            "ST0" => gen_config,
-            "ST1" => manufacturer_id,
-            "ST3" => mode_status,
-            "ST5" => identification,
-            "ST7" => initiate,
-            "ST8" => outcome,
-            "ST42" => passwords,
-            "ST44" => permissions,
-            "MT0" => switch,
-            _ => {
-                report.unsupported_case(&name);
-                continue;
-            }
+        let Some(check) = check_of(&name) else {
+            report.unsupported_case(&name);
+            continue;
         };
         report.case(&name, || {
-            let octets = json::octets(table, "octets")?;
+            let limits = limits.as_ref().map_err(Clone::clone)?;
+            // Long tables are given by their beginning.
+            let Ok(octets) = json::octets(table, "octets") else {
+                return check(table, &json::octets(table, "first_1200_octets")?, limits);
+            };
             expect_number(table, "size", octets.len() as u64)?;
             expect_octets(table, "sum_checksum", &[checksum(&octets)])?;
-            check(table, &octets)
+            check(table, &octets, limits)
         });
     }
     Some(())
+}
+
+fn check_of(name: &str) -> Option<Check> {
+    Some(match name {
+        "ST0" => |table, octets, _| gen_config(table, octets),
+        "ST1" => |table, octets, _| manufacturer_id(table, octets),
+        "ST2" => nameplate,
+        "ST3" => |table, octets, _| mode_status(table, octets),
+        "ST5" => |table, octets, _| identification(table, octets),
+        "ST6" => utility_info,
+        "ST7" => |table, octets, _| initiate(table, octets),
+        "ST8" => |table, octets, _| outcome(table, octets),
+        "ST11" => sources::limits,
+        "ST12" => sources::units,
+        "ST13" => sources::demand_control,
+        "ST15" => sources::constants,
+        "ST16" => sources::sources,
+        "ST21" => registers::limits,
+        "ST22" => registers::selection,
+        "ST23" => registers::current,
+        "ST25" => registers::previous,
+        "ST26" => registers::self_reads,
+        "ST27" => registers::present_selection,
+        "ST28" => registers::present,
+        "ST41" => security,
+        "ST42" => |table, octets, _| passwords(table, octets),
+        "ST44" => |table, octets, _| permissions(table, octets),
+        "ST45" => keys,
+        "ST51" => clock::limits,
+        "ST52" => clock::clock,
+        "ST53" => clock::offset,
+        "ST54" => clock::calendar,
+        "ST55" => clock::state,
+        "ST56" => clock::remaining,
+        "ST61" => profile::limits,
+        "ST62" => profile::control,
+        "ST63" => profile::status,
+        "ST64" => profile::data,
+        "ST71" => log::limits,
+        "ST72" => log::events,
+        "ST73" | "ST75" => log::control,
+        "ST74" => log::history,
+        "ST76" => log::event,
+        "MT0" => |table, octets, _| switch(table, octets),
+        _ => return None,
+    })
+}
+
+/// Fails unless `emit` writes `octets`, and unless any part of the table is a part of them.
+fn emits(
+    octets: &[u8],
+    emit: impl Fn(&mut Encoder<'_>) -> Result<(), Error>,
+) -> Result<(), String> {
+    let part = |offset: usize, len: usize| {
+        let mut buffer = vec![0xA5; len];
+        let mut window = Window::new(offset, &mut buffer);
+        emit(&mut Encoder::new(&mut window)).map_err(|error| error.to_string())?;
+        let total = window.total();
+        Ok::<_, String>((window.octets().to_vec(), total))
+    };
+    let (whole, total) = part(0, octets.len() + 1)?;
+    equal_octets("octets", &whole, octets)?;
+    equal("length", total, octets.len())?;
+    for offset in 0..octets.len() {
+        for len in [1, 7, 100] {
+            let end = octets.len().min(offset + len);
+            let (found, total) = part(offset, end - offset)?;
+            equal_octets("part", &found, &octets[offset..end])?;
+            equal("length", total, octets.len())?;
+        }
+    }
+    Ok(())
+}
+
+/// A minute as the file writes it.
+fn minute(time: Option<EndTime>) -> String {
+    time.map_or_else(String::new, |time| {
+        let EndTime {
+            year,
+            month,
+            day,
+            hour,
+            minute,
+        } = time;
+        format!("20{year:02}-{month:02}-{day:02}T{hour:02}:{minute:02}")
+    })
 }
 
 /// Fails unless `emit` writes `octets`.
@@ -210,4 +304,40 @@ fn switch(_: &Value, octets: &[u8]) -> Result<(), String> {
     equal("state", table.state, SwitchState::Closed)?;
     equal("level", table.level_percent, 100)?;
     same(octets, |writer| table.emit(writer))
+}
+
+fn nameplate(_: &Value, octets: &[u8], limits: &Limits) -> Result<(), String> {
+    let table = parsed(Nameplate::parse(octets, &limits.format))?;
+    equal("form", &table.configuration, b"2S   ")?;
+    equal("frequency", table.frequency_hz(), Some(60))?;
+    equal("class", &table.class_amperes, b"200   ")?;
+    emits(octets, |out| table.emit(out))
+}
+
+fn utility_info(_: &Value, octets: &[u8], _: &Limits) -> Result<(), String> {
+    let table = parsed(UtilityInfo::parse(octets))?;
+    equal("owner", &table.owner, b"UTILITY             ")?;
+    equal("customer", &table.customer, b"CUST00436332        ")?;
+    equal("tariff", &table.tariff, b"TOU6    ")?;
+    equal("software", &table.software[0], b"TOSH\x01\x00")?;
+    emits(octets, |out| table.emit(out))
+}
+
+fn security(table: &Value, octets: &[u8], limits: &Limits) -> Result<(), String> {
+    let security = parsed(SecurityLimits::parse(octets, &limits.format))?;
+    let decoded = json::member(table, "decoded")?;
+    for (name, value) in [
+        ("NBR_PASSWORDS", security.passwords.into()),
+        ("PASSWORD_LEN", security.password_len.into()),
+        ("NBR_KEYS", security.keys.into()),
+        ("KEY_LEN", security.key_len.into()),
+        ("NBR_PERM_USED", security.permissions.into()),
+    ] {
+        expect_number(decoded, name, value)?;
+    }
+    emits(octets, |out| security.emit(out))
+}
+
+fn keys(_: &Value, octets: &[u8], limits: &Limits) -> Result<(), String> {
+    emits(octets, |out| out.zeros(limits.security.keys_len()))
 }
