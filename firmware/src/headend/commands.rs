@@ -439,6 +439,9 @@ fn judge(payload: &Payload<'_>, report: &CommandReport) -> Result<Verdict, Error
     let mut last = None;
     for service in payload.services() {
         let response = Response::parse(service?)?;
+        if response.code == ResponseCode::Bsy {
+            return Ok(Verdict::Busy);
+        }
         if response.code != ResponseCode::Ok {
             return Ok(Verdict::Ended(CommandOutcome::Denied(response.code)));
         }

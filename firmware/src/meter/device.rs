@@ -7,8 +7,9 @@ use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 
-use super::switch::{Answer, Switch, SwitchPolicy, SwitchStep};
+use super::switch::{Answer, Source, Switch, SwitchPolicy, SwitchStep};
 use crate::Env;
+use crate::c1218;
 use crate::c1219::access::{Groups, Password, Permissions};
 use crate::c1219::general::{GenConfig, ManufacturerId, ModeStatus, put_text};
 use crate::c1219::procedure::{Initiate, Outcome, ProcedureId, ResultCode};
@@ -90,6 +91,8 @@ pub struct DeviceConfig {
     pub passwords: Arc<[Password]>,
     /// The service switch.
     pub switch: SwitchPolicy,
+    /// The optical port.
+    pub optical: c1218::Policy,
 }
 
 /// The rights under which the services of one message are served.
@@ -97,6 +100,7 @@ pub struct DeviceConfig {
 pub(super) struct Session {
     groups: Groups,
     secured: bool,
+    source: Source,
 }
 
 impl Session {
@@ -105,7 +109,22 @@ impl Session {
         Self {
             groups: Groups::GUEST,
             secured: mode != Mode::Clear,
+            source: Source::Network,
         }
+    }
+
+    /// A session at the optical port, before any password; nobody else is on that line.
+    pub(super) const fn local() -> Self {
+        Self {
+            groups: Groups::GUEST,
+            secured: true,
+            source: Source::Optical,
+        }
+    }
+
+    /// The groups that passwords have given.
+    pub(super) const fn groups(self) -> Groups {
+        self.groups
     }
 }
 
@@ -132,12 +151,24 @@ pub(super) struct Device {
     /// Where the delays of the switch start.
     seed: u64,
     state: Option<Box<State>>,
+    /// Whether somebody with a password is at the optical port.
+    attended: bool,
 }
 
 impl Device {
     /// A new device.
     pub(super) const fn new(seed: u64) -> Self {
-        Self { seed, state: None }
+        Self {
+            seed,
+            state: None,
+            attended: false,
+        }
+    }
+
+    /// Whether somebody with a password is at the optical port: until he leaves, the network can
+    /// read but not write, lest two change the same thing.
+    pub(super) const fn attend(&mut self, attended: bool) {
+        self.attended = attended;
     }
 
     /// Answers one service of a message; tells whether it succeeded.
@@ -162,6 +193,9 @@ impl Device {
                 Ok(table) => return put_table(&table, read.selector, writer),
                 Err(code) => code,
             },
+            Request::Write(_) if self.attended && session.source != Source::Optical => {
+                ResponseCode::Bsy
+            }
             Request::Write(write) => self.write(config, write, *session, utc, env),
             Request::Security(password) => {
                 let known = config
@@ -326,7 +360,7 @@ impl Device {
             && matches!(posted.result, ResultCode::Completed | ResultCode::Accepted)
             && posted.response.is_some();
         if !again {
-            self.run(config, &initiate, groups, utc, env);
+            self.run(config, &initiate, session, utc, env);
         }
         ResponseCode::Ok
     }
@@ -339,13 +373,14 @@ impl Device {
         &mut self,
         config: &DeviceConfig,
         initiate: &Initiate<'_>,
-        groups: Groups,
+        session: Session,
         utc: u32,
         env: &mut Env<'_>,
     ) {
         const NEVER: u8 = 2;
         let procedure = initiate.procedure.procedure();
         let rule = permissions(Permissions::of_procedure(procedure));
+        let Session { groups, source, .. } = session;
         let (result, response) = if procedure != switch::PROCEDURE.procedure() {
             (ResultCode::Unrecognized, None)
         } else if !rule.is_some_and(|rule| rule.may_write(groups)) {
@@ -353,9 +388,10 @@ impl Device {
         } else if let Ok(command) = SwitchCommand::parse(initiate.parameters) {
             let sequence = initiate.sequence;
             let state = self.state();
-            let answer = state
-                .switch
-                .order(&config.switch, command, sequence, utc, env.now);
+            let answer =
+                state
+                    .switch
+                    .order(&config.switch, command, sequence, utc, env.now, source);
             state.report(&answer);
             (answer.result, Some(answer.response))
         } else {

@@ -1,5 +1,6 @@
 //! The meter as its host sees it.
 
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 
@@ -7,7 +8,9 @@ use super::access::{Access, AccessEvent};
 use super::backlog::Interval;
 use super::config::{Config, Provisioning};
 use super::device::{Device, SwitchEvent};
+use super::optical::OpticalPort;
 use super::reporter::{self, Reporter};
+use crate::c1218::{ServerEvent, Transmit as OpticalTransmit};
 use crate::c1222::aptitle::Title;
 use crate::eap::SessionId;
 use crate::eap::psk::PskPeer;
@@ -76,6 +79,8 @@ pub struct Meter {
     keys: KeyStore,
     reporter: Reporter,
     device: Device,
+    /// Where somebody has talked to the optical port.
+    optical: Option<Box<OpticalPort>>,
     /// Absolute ApTitle, which the keys are bound to.
     title: Title,
     events: VecDeque<MeterEvent>,
@@ -95,6 +100,7 @@ impl Meter {
             keys: KeyStore::new(Role::Meter, config.keys),
             reporter: Reporter::new(reporter::node(title, &config)),
             device: Device::new(provisioning.switch_seed),
+            optical: None,
             title: reporter::absolute(&title),
             events: VecDeque::new(),
             config,
@@ -117,6 +123,9 @@ impl Meter {
     /// Power is lost: what is not in non-volatile memory is gone.
     pub fn power_off(&mut self, env: &mut Env<'_>) {
         self.reporter.reset();
+        if let Some(optical) = &mut self.optical {
+            optical.power_off(&mut self.device, env.now);
+        }
         if self.config.nonvolatile_session && self.access.survives() {
             return;
         }
@@ -171,7 +180,33 @@ impl Meter {
             .handle_timeout(&self.config.device, utc, env.now);
         self.reporter
             .handle_timeout(&self.config, &mut self.keys, utc, env);
+        if let Some(optical) = &mut self.optical {
+            let config = &self.config.device;
+            optical.handle_timeout((&mut self.device, config), utc, env);
+        }
         self.proceed(utc, env);
+    }
+
+    /// Takes octets from the optical port, in pieces of any length (C12.18).
+    ///
+    /// The host then takes what [`Meter::poll_optical`] and [`Meter::poll_optical_event`] have.
+    pub fn handle_optical(&mut self, octets: &[u8], utc: u32, env: &mut Env<'_>) {
+        let config = &self.config.device;
+        let serial = || self.reporter.serial();
+        let optical = self
+            .optical
+            .get_or_insert_with(|| Box::new(OpticalPort::new(config.optical, serial())));
+        optical.handle_octets(octets, (&mut self.device, config), utc, env);
+    }
+
+    /// The next octets for the optical port, which they occupy from `now` on.
+    pub fn poll_optical(&mut self, now: Instant) -> Option<OpticalTransmit> {
+        self.optical.as_mut()?.poll_transmit(now)
+    }
+
+    /// What happened at the optical port.
+    pub fn poll_optical_event(&mut self) -> Option<ServerEvent> {
+        self.optical.as_mut()?.poll_event()
     }
 
     /// Remembers an interval that has closed.
@@ -188,7 +223,8 @@ impl Meter {
     /// When [`Meter::handle_timeout`] is due next.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let traffic = earlier(self.keys.poll_timeout(), self.reporter.poll_timeout());
-        let device = self.device.poll_timeout();
+        let optical = self.optical.as_ref().and_then(|port| port.poll_timeout());
+        let device = earlier(self.device.poll_timeout(), optical);
         earlier(self.access.poll_timeout(), earlier(traffic, device))
     }
 

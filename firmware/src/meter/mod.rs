@@ -12,6 +12,7 @@
 //!   UDP 1153 --> enforcement --> node <--> reporter <-- intervals
 //!                                            |
 //!                                            +----> end device: tables, procedures, switch
+//!   optical port --> C12.18 -----------------------^
 //! ```
 
 mod access;
@@ -19,6 +20,7 @@ mod backlog;
 mod config;
 mod device;
 mod image;
+mod optical;
 mod reporter;
 mod switch;
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! whatever key is current then, until its attempts are used up; intervals that were not
 //! confirmed go with the next report.
 
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::backlog::{Backlog, Interval};
@@ -76,6 +77,11 @@ impl Reporter {
             request_attempt: 0,
             response: Vec::new(),
         }
+    }
+
+    /// The serial number that the tables show.
+    pub(super) fn serial(&self) -> String {
+        alloc::format!("{}", self.node.local().get())
     }
 
     /// Remembers an interval.
@@ -219,7 +225,7 @@ impl Reporter {
         for service in incoming.payload.services() {
             Request::parse(service?)?;
         }
-        let serial = alloc::format!("{}", self.node.local().get());
+        let serial = self.serial();
         let mut session = Session::new(incoming.mode);
         let mut succeeded = true;
         for service in incoming.payload.services() {

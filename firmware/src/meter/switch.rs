@@ -18,8 +18,15 @@ use crate::c1219::switch::{SwitchAction, SwitchCommand, SwitchResponse, SwitchSt
 use crate::c1219::types::DateTime;
 use crate::time::{Duration, Instant};
 
-/// LAST_SOURCE of an order by C12.22.
-const SOURCE_C1222: u8 = 1;
+/// Where an order comes from, as LAST_SOURCE tells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Source {
+    /// C12.22.
+    Network = 1,
+    /// The optical port: somebody is there, so what keeps remote orders back does not apply.
+    Optical = 2,
+}
+
 /// LAST_SOURCE of the button at the meter.
 const SOURCE_BUTTON: u8 = 4;
 /// Periods after which a delayed operation happens at the latest: a week of minutes.
@@ -199,15 +206,21 @@ impl Switch {
         sequence: u8,
         utc: u32,
         now: Instant,
+        source: Source,
     ) -> Answer {
+        let remote = source == Source::Network;
         let (window_draw, delay_draw) = (self.draw(), self.draw());
         let close = match command.action {
             SwitchAction::Open => false,
             SwitchAction::Close => true,
-            SwitchAction::Arm => return self.arm(sequence, utc),
+            SwitchAction::Arm => return self.arm(source, sequence, utc),
             SwitchAction::Unknown(_) => return self.refuse(Refusal::Action, sequence),
         };
-        if close && !policy.remote_close && self.waiting.is_none_or(|waiting| waiting.close) {
+        if remote
+            && close
+            && !policy.remote_close
+            && self.waiting.is_none_or(|waiting| waiting.close)
+        {
             return self.refuse(Refusal::LocalOnly, sequence);
         }
         if let Some(waiting) = self.waiting {
@@ -216,7 +229,7 @@ impl Switch {
             }
             if waiting.close != close {
                 self.waiting = None;
-                self.note(SOURCE_C1222, sequence, None);
+                self.note(source as u8, sequence, None);
                 let taken_back = (waiting.sequence, SwitchStep::TakenBack);
                 return self.done(sequence, false, utc, Some(taken_back));
             }
@@ -230,6 +243,7 @@ impl Switch {
         let window = ((u128::from(width) * u128::from(window_draw)) >> 64) as u64;
         let delay = policy
             .delay
+            .filter(|_| remote)
             .map_or(Duration::ZERO, |delay| delay.delay(delay_draw));
         let pause = Duration::from_nanos(window) + delay + policy.operating_time;
         let fresh = Waiting {
@@ -247,7 +261,7 @@ impl Switch {
             None => fresh,
         };
         self.waiting = Some(waiting);
-        self.note(SOURCE_C1222, sequence, None);
+        self.note(source as u8, sequence, None);
         Answer {
             result: ResultCode::Accepted,
             response: self.response(waiting.due_utc),
@@ -320,12 +334,12 @@ impl Switch {
     }
 
     /// Arms an open switch; nothing moves.
-    fn arm(&mut self, sequence: u8, utc: u32) -> Answer {
+    fn arm(&mut self, source: Source, sequence: u8, utc: u32) -> Answer {
         if self.waiting.is_some() || self.state == SwitchState::Closed {
             return self.refuse(Refusal::NotOpen, sequence);
         }
         self.state = SwitchState::Armed;
-        self.note(SOURCE_C1222, sequence, Some(utc));
+        self.note(source as u8, sequence, Some(utc));
         self.done(sequence, false, utc, None)
     }
 

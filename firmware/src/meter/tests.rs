@@ -16,7 +16,7 @@ use crate::eap::AuthenticatorConfig;
 use crate::eap::psk::LongTermKeys;
 use crate::headend::{self, Alarm, Headend, HeadendEvent, Subscription};
 use crate::time::{Duration, Instant};
-use crate::{Env, Reject, pana, ukmf};
+use crate::{Env, Reject, c1218, pana, ukmf};
 
 const UTC: u32 = 1_768_435_200;
 const METER: &str = "10.0.0.1:716";
@@ -66,6 +66,7 @@ impl Pair {
             device: DeviceConfig {
                 passwords: [Password::new(b"MASTER", Groups::MASTER)].into(),
                 switch,
+                optical: c1218::Policy::default(),
             },
         };
         let keys = |psk: &[u8; 16]| LongTermKeys::from_psk(psk, &mut Work::default());
@@ -337,4 +338,5 @@ fn a_reboot_brings_a_new_session_and_erases_the_old_key_at_both_ends() {
     assert_eq!(reject.name(), pana::Reject::MessageUnexpected.name());
 }
 
+mod optical;
 mod orders;

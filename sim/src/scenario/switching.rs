@@ -101,6 +101,7 @@ impl Switch {
                 remote_close: self.remote_close,
                 delay,
             },
+            optical: firmware::c1218::Policy::default(),
         }
     }
 }

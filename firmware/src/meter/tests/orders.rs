@@ -27,14 +27,14 @@ fn delayed() -> SwitchPolicy {
 
 impl Pair {
     /// A meter with power and a session.
-    fn joined(switch: SwitchPolicy) -> Self {
+    pub(super) fn joined(switch: SwitchPolicy) -> Self {
         let mut pair = Self::with_switch([7; 16], switch);
         pair.meter(|meter, utc, env| meter.power_on(utc, env));
         pair.exchange();
         pair
     }
 
-    fn order(&mut self, action: SwitchAction) {
+    pub(super) fn order(&mut self, action: SwitchAction) {
         self.headend.order(order(action), self.now);
         self.command();
     }
@@ -55,11 +55,11 @@ impl Pair {
         self.headend_events.iter().filter_map(report).collect()
     }
 
-    fn outcomes(&self) -> Vec<CommandOutcome> {
+    pub(super) fn outcomes(&self) -> Vec<CommandOutcome> {
         self.reports().iter().map(|report| report.outcome).collect()
     }
 
-    fn after(&mut self, duration: Duration) {
+    pub(super) fn after(&mut self, duration: Duration) {
         self.advance(self.now + duration);
     }
 
