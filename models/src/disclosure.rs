@@ -32,12 +32,12 @@ pub struct Disclosure {
 }
 
 impl Disclosure {
-    /// MSK and EMSK; none if the Session-Id is not one of EAP-PSK.
-    pub fn exported(&self, fleet: &Fleet) -> Option<eap::Keys> {
+    /// TEK, MSK and EMSK; none if the Session-Id is not one of EAP-PSK.
+    pub fn session_keys(&self, fleet: &Fleet) -> Option<SessionKeys> {
         // The type, RAND_P and RAND_S.
         let (_, challenges) = self.session_id.as_bytes().split_first()?;
         let (rand_p, rest) = challenges.split_first_chunk()?;
-        Some(exported(fleet, self.meter, rand_p, rest.first_chunk()?))
+        Some(session_keys(fleet, self.meter, rand_p, rest.first_chunk()?))
     }
 
     /// The C12.22 key `index` of the authentication, of which `keys` came.
@@ -46,17 +46,17 @@ impl Disclosure {
     }
 }
 
-/// What EAP-PSK exports at both ends for `meter`.
-pub(crate) fn exported(
+/// What EAP-PSK derives at both ends for `meter`.
+pub(crate) fn session_keys(
     fleet: &Fleet,
     meter: u32,
     rand_p: &[u8; 16],
     rand_s: &[u8; 16],
-) -> eap::Keys {
+) -> SessionKeys {
     let mut work = Work::NONE;
     let psk = spawn::pre_shared_key(fleet, meter);
     let long_term = LongTermKeys::from_psk(&psk, &mut work);
-    SessionKeys::derive(&long_term.kdk, rand_p, rand_s, &mut work).exported
+    SessionKeys::derive(&long_term.kdk, rand_p, rand_s, &mut work)
 }
 
 /// Element `index` of the key array of the authentication with PANA Key-Id `kid32`.

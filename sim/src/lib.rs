@@ -2,6 +2,7 @@
 
 pub mod capture;
 pub mod cli;
+pub mod dissect;
 pub mod eaplink;
 pub mod engine;
 pub mod experiment;

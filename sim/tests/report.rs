@@ -3,9 +3,14 @@
 //! Needs Chromium (Debian package `chromium`). Without it the test says that it was skipped, unless
 //! the environment has `CI=true`: there it fails.
 
+#[path = "common/tool.rs"]
+mod tool;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+
+use tool::tool;
 
 /// Two cohorts, lost datagrams, a blackout and an expectation that fails: something in every figure.
 const SCENARIO: &str = r#"Scenario(
@@ -82,18 +87,6 @@ enum Scheme {
     Light = 1,
 }
 
-fn chromium() -> Option<&'static str> {
-    let starts = |name: &&str| {
-        let mut command = Command::new(name);
-        let command = command
-            .arg("--version")
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        command.status().is_ok_and(|status| status.success())
-    };
-    ["chromium", "chromium-browser"].into_iter().find(starts)
-}
-
 fn meterstorm(arguments: &[&str]) -> Option<i32> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_meterstorm"));
     let command = command.args(arguments).stdout(Stdio::null());
@@ -118,7 +111,7 @@ fn report(folder: &Path) -> PathBuf {
 }
 
 /// Opens a page and returns what the probe measured and what the browser complained about.
-fn open(browser: &str, page: &Path, scheme: Scheme, width: u32) -> (String, String) {
+fn open(browser: &Path, page: &Path, scheme: Scheme, width: u32) -> (String, String) {
     let folder = page.parent().expect("a folder");
     let probed = folder.join("probed.html");
     let text = fs::read_to_string(page).expect("the page");
@@ -168,7 +161,7 @@ fn study(folder: &Path) -> PathBuf {
 }
 
 /// Opens a page in light, dark and narrow and checks that all its `figures` are there.
-fn look_at(browser: &str, page: &Path, figures: &str) {
+fn look_at(browser: &Path, page: &Path, figures: &str) {
     let mut grounds = Vec::new();
     for (scheme, width) in [
         (Scheme::Light, 1_280),
@@ -202,16 +195,13 @@ fn look_at(browser: &str, page: &Path, figures: &str) {
 
 #[test]
 fn a_browser_shows_every_figure_in_light_and_dark() {
-    let Some(browser) = chromium() else {
-        let ci = std::env::var("CI").is_ok_and(|ci| ci == "true");
-        assert!(!ci, "this test needs Chromium");
-        eprintln!("SKIPPED: no Chromium here, the report was not looked at");
+    let Some(browser) = tool("chromium", "the report was not looked at") else {
         return;
     };
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("report_browser");
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder).expect("a folder");
-    look_at(browser, &report(&folder), "16");
+    look_at(&browser, &report(&folder), "16");
     // Retransmissions and time to join, each as it is and as a difference.
-    look_at(browser, &study(&folder), "4");
+    look_at(&browser, &study(&folder), "4");
 }

@@ -93,7 +93,8 @@ fn capture(folder: &Path, loaded: &sim::scenario::Loaded) -> PathBuf {
 
 /// Writes datagrams as an interface of raw IP would have seen them.
 fn write(file: &Path, datagrams: &[(SocketAddrV4, SocketAddrV4, Vec<u8>)]) {
-    let mut writer = Writer::new(File::create(file).expect("a file"), "test").expect("a header");
+    let out = File::create(file).expect("a file");
+    let mut writer = Writer::new(out, "test", None).expect("a header");
     let interface = Interface {
         name: "test",
         description: "",
@@ -200,6 +201,41 @@ fn every_medium_with_relays_and_pings_is_sound_and_decrypts() {
     let media: BTreeSet<String> = is("pana").into_iter().collect();
     let all = ["wan", "lan", "wifi", "mesh", "plc"].map(str::to_owned);
     assert_eq!(media, BTreeSet::from(all));
+}
+
+/// Two meters that rotate every minute use each of their 224 key ids again after 224 minutes.
+const REUSE: &str = r#"Scenario(
+    name: "reuse",
+    duration: "5h",
+    cohorts: [(name: "lan", count: 2, medium: "lan")],
+    media: {"lan": Ethernet()},
+    keys: (session_lifetime: "10min", reauthenticate: Every("1min"), overlap: "30s"),
+)"#;
+
+#[test]
+fn reused_key_ids_open_with_the_next_folder() {
+    let Some(tshark) = tshark() else { return };
+    let folder = fresh_folder("reuse");
+    let loaded = load_text("reuse.ron", REUSE, &[]).unwrap_or_else(|report| panic!("{report}"));
+    let file = capture(&folder, &loaded);
+    let tables = file.with_extension("wireshark");
+    for meter in 0..2 {
+        let of_meter = format!("c1222 && ip.addr == 10.0.0.{}", meter + 1);
+        let fields = ["frame.number", "c1222.crypto_good"];
+        let opened = |generation: u32| -> BTreeSet<u32> {
+            let config = tables.join(format!("meter-{meter:06}/{generation}"));
+            assert!(config.is_dir(), "there is a folder {generation}");
+            let shown = show(&tshark, &file, &config, &of_meter, &fields);
+            let good = shown.iter().filter_map(|line| line.strip_suffix("\t1"));
+            good.map(|number| number.parse().expect("a number"))
+                .collect()
+        };
+        let (first, second) = (opened(1), opened(2));
+        let all = show(&tshark, &file, &folder, &of_meter, &["frame.number"]);
+        assert_eq!(first.len() + second.len(), all.len());
+        assert!(second.len() >= 6, "{} opened by the second", second.len());
+        assert!(first.last() < second.first(), "each has a time of its own");
+    }
 }
 
 #[test]

@@ -151,6 +151,11 @@ pub struct Services<'a> {
 }
 
 impl<'a> Services<'a> {
+    /// Octets not yet read.
+    pub const fn remaining(&self) -> usize {
+        self.reader.remaining()
+    }
+
     fn take(&mut self) -> Result<Option<&'a [u8]>, Error> {
         if self.reader.is_empty() {
             return Ok(None);

@@ -99,10 +99,10 @@ impl Eavesdropper {
 impl Established {
     /// The C12.22 keys of the authentication, from the pre-shared key as both ends derive them.
     fn keys(&self, fleet: &Fleet, meter: u32) -> Vec<EaxPrimeKey> {
-        let exported = disclosure::exported(fleet, meter, &self.rand_p, &self.rand_s);
+        let keys = disclosure::session_keys(fleet, meter, &self.rand_p, &self.rand_s);
         let length = fleet.meter_firmware.keys.array_length.get();
         let key = |index: u16| {
-            let key = disclosure::c1222_key(fleet, meter, &exported, (self.key_id, index))?;
+            let key = disclosure::c1222_key(fleet, meter, &keys.exported, (self.key_id, index))?;
             Some(EaxPrimeKey::new(key.expose(), &mut Work::NONE.clone()))
         };
         (0..u16::from(length)).filter_map(key).collect()

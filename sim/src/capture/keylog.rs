@@ -4,7 +4,7 @@
 //!
 //! | type | when | fields |
 //! |---|---|---|
-//! | `session` | an authentication succeeded | `time_ns`, `meter`, `identity`, `address`, `kid32`, `session_id`, `msk`, `emsk`, `pana_auth_key`, `pana_integrity` |
+//! | `session` | an authentication succeeded | `time_ns`, `meter`, `identity`, `address`, `kid32`, `session_id`, `tek`, `msk`, `emsk`, `pana_auth_key`, `pana_integrity` |
 //! | `key` | a C12.22 key ended, or the run | `meter`, `kid32`, `index`, `c1222_key_id`, `key`, `derived_at_ns`, `activated_at_ns`, `superseded_at_ns`, `ended_at_ns`, `end_reason` |
 //!
 //! Octet strings are hexadecimal; times are nanoseconds of virtual time, as in the table `keys`,
@@ -113,7 +113,8 @@ impl KeyLog {
     }
 
     fn write_session(&mut self, disclosure: &Disclosure) -> io::Result<()> {
-        let keys = disclosure.exported(&self.fleet);
+        let keys = disclosure.session_keys(&self.fleet);
+        let exported = keys.as_ref().map(|keys| &keys.exported);
         let auth = disclosure.auth.as_ref();
         let line = json!({
             "type": "session",
@@ -123,8 +124,9 @@ impl KeyLog {
             "address": self.fleet.meter_address(disclosure.meter).to_string(),
             "kid32": disclosure.key_id,
             "session_id": hex(disclosure.session_id.as_bytes()),
-            "msk": keys.as_ref().map(|keys| hex(keys.msk.expose())),
-            "emsk": keys.as_ref().map(|keys| hex(keys.emsk.expose())),
+            "tek": keys.as_ref().map(|keys| hex(keys.tek.expose())),
+            "msk": exported.map(|keys| hex(keys.msk.expose())),
+            "emsk": exported.map(|keys| hex(keys.emsk.expose())),
             "pana_auth_key": auth.map(|key| hex(key.expose())),
             "pana_integrity": auth.map(|key| key.algorithm().id()),
         });
@@ -137,8 +139,8 @@ impl KeyLog {
         let is = |session: &&Disclosure| session.key_id == epoch.kid32;
         let session = sessions.and_then(|all| all.iter().rev().find(is));
         let key = session.and_then(|session| {
-            let keys = session.exported(&self.fleet)?;
-            session.c1222_key(&self.fleet, &keys, epoch.index)
+            let keys = session.session_keys(&self.fleet)?;
+            session.c1222_key(&self.fleet, &keys.exported, epoch.index)
         });
         // A meter that is not captured discloses nothing.
         let Some(key) = key else {

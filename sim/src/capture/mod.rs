@@ -85,7 +85,11 @@ impl Capture {
     pub fn create(path: &Path, fleet: Arc<Fleet>, keys: &Keys) -> Result<Self, CaptureError> {
         let begin = || {
             let file = BufWriter::new(File::create(path)?);
-            let mut writer = Writer::new(file, &format!("meterstorm {VERSION}"))?;
+            let mut writer = Writer::new(
+                file,
+                &format!("meterstorm {VERSION}"),
+                Some(fleet.start_utc_s),
+            )?;
             for link in 0..fleet.links.len() {
                 writer.interface(&interface(&fleet, link))?;
             }

@@ -21,6 +21,9 @@ const TIME_RESOLUTION: u16 = 9;
 const FCS_LENGTH: u16 = 13;
 const PACKET_FLAGS: u16 = 2;
 
+/// What the comment of a section says before the second, since 1970, at which virtual time starts.
+pub(super) const START: &str = "virtual time 0 is second ";
+
 /// The exponent of ten of the time resolution: nanoseconds.
 const NANOSECONDS: u8 = 9;
 
@@ -64,10 +67,12 @@ pub struct Writer<W> {
 impl<W: Write> Writer<W> {
     /// Begins a section (§4.1) that `application` has written.
     ///
+    /// A comment tells readers at which second since 1970 virtual time starts, if there is any.
+    ///
     /// # Errors
     ///
     /// `out` does not take it.
-    pub fn new(out: W, application: &str) -> io::Result<Self> {
+    pub fn new(out: W, application: &str, start_s: Option<u64>) -> io::Result<Self> {
         let block = Vec::new();
         let mut writer = Self { out, block };
         writer.begin(SECTION_HEADER);
@@ -76,6 +81,9 @@ impl<W: Write> Writer<W> {
         writer.half(0);
         // The length of the section is not known yet.
         writer.block.extend_from_slice(&u64::MAX.to_le_bytes());
+        if let Some(start_s) = start_s {
+            writer.option(COMMENT, format!("{START}{start_s}").as_bytes());
+        }
         writer.option(USER_APPLICATION, application.as_bytes());
         writer.end()?;
         Ok(writer)
@@ -173,7 +181,7 @@ mod tests {
     #[test]
     fn blocks_have_their_length_at_both_ends_and_are_padded() {
         let mut file = Vec::new();
-        let mut writer = Writer::new(&mut file, "meterstorm").unwrap();
+        let mut writer = Writer::new(&mut file, "meterstorm", None).unwrap();
         let interface = Interface {
             name: "wan",
             description: "",

@@ -13,6 +13,7 @@
 mod args;
 mod check;
 mod compare;
+mod dissect;
 mod eap;
 mod new;
 mod plan;
@@ -103,6 +104,7 @@ enum Command {
     },
     /// Prints what every column of the result tables means, as Markdown
     Dictionary,
+    Dissect(dissect::DissectArgs),
     EapPeer(eap::EapPeerArgs),
     EapServer(eap::EapServerArgs),
     /// Explains a field of a scenario, such as `keys.overlap`
@@ -179,6 +181,7 @@ fn dispatch(command: Command, out: &mut dyn Write) -> Result<Exit, Failure> {
             out.write_all(&script)?;
         }
         Command::Dictionary => out.write_all(reports::data_dictionary().as_bytes())?,
+        Command::Dissect(args) => return args.run(out),
         Command::EapPeer(args) => return args.run(out),
         Command::EapServer(args) => return args.run(out),
         Command::Explain { path } => {

@@ -115,6 +115,48 @@ impl<'a> Payload<'a> {
     }
 }
 
+/// The fields of a PCHANNEL, still protected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Protected<'a> {
+    /// N, which counts the messages from message 3.
+    pub nonce: u32,
+    /// The tag.
+    pub tag: &'a [u8; 16],
+    /// The encrypted payload.
+    pub ciphertext: &'a [u8],
+}
+
+impl<'a> Protected<'a> {
+    /// Takes the field of a message 3 or later apart (§3.3).
+    pub fn parse(channel: &'a [u8]) -> Result<Self, Reject> {
+        let (nonce, rest) = channel.split_first_chunk().ok_or(Reject::Truncated)?;
+        let (tag, ciphertext) = rest.split_first_chunk().ok_or(Reject::Truncated)?;
+        Ok(Self {
+            nonce: u32::from_be_bytes(*nonce),
+            tag,
+            ciphertext,
+        })
+    }
+
+    /// Verifies the tag under the TEK and decrypts into `buffer`; `packet` is the one around it.
+    pub fn open<'b>(
+        &self,
+        key: &EaxKey,
+        packet: &Packet<'_>,
+        buffer: &'b mut [u8],
+        work: &mut Work,
+    ) -> Result<Payload<'b>, Reject> {
+        let header = packet.octets().first_chunk::<HEADER_LEN>();
+        let header = header.ok_or(Reject::Truncated)?;
+        let plaintext = buffer.get_mut(..self.ciphertext.len());
+        let plaintext = plaintext.ok_or(Reject::TooLong)?;
+        plaintext.copy_from_slice(self.ciphertext);
+        key.open(&eax_nonce(self.nonce), header, plaintext, self.tag, work)
+            .map_err(|_| Reject::BadTag)?;
+        Payload::parse(plaintext)
+    }
+}
+
 /// The two directions of a PCHANNEL at one end: its key and the nonce that is due.
 #[derive(Debug)]
 pub struct Channel {
@@ -174,23 +216,11 @@ impl Channel {
         buffer: &'b mut [u8; PLAINTEXT_LEN_MAX],
         work: &mut Work,
     ) -> Result<Payload<'b>, Reject> {
-        let (Some((nonce, rest)), Some(header)) = (
-            channel.split_first_chunk::<4>(),
-            packet.octets().first_chunk::<HEADER_LEN>(),
-        ) else {
-            return Err(Reject::Truncated);
-        };
-        let (tag, ciphertext) = rest.split_first_chunk::<16>().ok_or(Reject::Truncated)?;
-        let nonce = u32::from_be_bytes(*nonce);
-        if self.nonce != Some(nonce) {
+        let protected = Protected::parse(channel)?;
+        if self.nonce != Some(protected.nonce) {
             return Err(Reject::BadNonce);
         }
-        let plaintext = buffer.get_mut(..ciphertext.len()).ok_or(Reject::TooLong)?;
-        plaintext.copy_from_slice(ciphertext);
-        self.key
-            .open(&eax_nonce(nonce), header, plaintext, tag, work)
-            .map_err(|_| Reject::BadTag)?;
-        Payload::parse(plaintext)
+        protected.open(&self.key, packet, buffer, work)
     }
 
     /// Counts a message that was received.

@@ -27,7 +27,7 @@ mod server;
 #[cfg(test)]
 pub(super) mod tests;
 
-pub use channel::{Channel, Indication, Payload};
+pub use channel::{Channel, Indication, Payload, Protected};
 pub use extension::{Extension, PeerExtension, ServerExtension};
 pub use keys::{LongTermKeys, SessionKeys};
 pub use packet::{FLAGS_RESERVED, ID_LEN_MAX, Message};
