@@ -461,7 +461,7 @@ impl<A: Agenda, X: Exchange> Context<'_, A, X> {
 
     /// Records an application message that was dropped by its sender's lane.
     fn record_message(&mut self, out: &Outgoing<'_>, kind: MessageType, outcome: &'static str) {
-        let application = matches!(kind, MessageType::C1222Request | MessageType::C1222Response);
+        let application = kind.is_application();
         if !out.sampled || !application {
             return;
         }

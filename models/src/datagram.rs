@@ -117,13 +117,15 @@ pub enum MessageType {
     C1222Request,
     /// C12.22 response.
     C1222Response,
+    /// Part of a C12.22 message that is longer than a datagram.
+    C1222Segment,
     /// Anything on another port.
     Other,
 }
 
 impl MessageType {
     /// Every type, in the order of their discriminants.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Pci,
         Self::ParStart,
         Self::PanStart,
@@ -140,6 +142,7 @@ impl MessageType {
         Self::PanaOther,
         Self::C1222Request,
         Self::C1222Response,
+        Self::C1222Segment,
         Self::Other,
     ];
 
@@ -182,7 +185,8 @@ impl MessageType {
         }
     }
 
-    /// A called invocation id (element A4) marks a response; it stands before the element A6.
+    /// A called invocation id (element A4) marks a response, a length of the whole (A3) a segment;
+    /// both stand before the element A6.
     fn classify_c1222(octets: &[u8]) -> Self {
         let Some((&0x60, rest)) = octets.split_first() else {
             return Self::Other;
@@ -192,19 +196,29 @@ impl MessageType {
             _ => 1,
         };
         let mut elements = rest.get(length_octets..).unwrap_or_default();
-        while let [tag @ (0xA1 | 0xA2 | 0xA4), length, rest @ ..] = elements {
-            if *tag == 0xA4 {
-                return Self::C1222Response;
+        while let [tag @ (0xA1..=0xA4), length, rest @ ..] = elements {
+            match *tag {
+                0xA3 => return Self::C1222Segment,
+                0xA4 => return Self::C1222Response,
+                _ => {}
             }
             elements = rest.get(usize::from(*length)..).unwrap_or_default();
         }
         Self::C1222Request
     }
 
+    /// Whether it is C12.22: what meters are there for, unlike the authentication.
+    pub const fn is_application(self) -> bool {
+        matches!(
+            self,
+            Self::C1222Request | Self::C1222Response | Self::C1222Segment
+        )
+    }
+
     /// The protocol in results.
     pub const fn protocol(self) -> &'static str {
         match self {
-            Self::C1222Request | Self::C1222Response => "c1222",
+            Self::C1222Request | Self::C1222Response | Self::C1222Segment => "c1222",
             Self::Other => "other",
             _ => "pana",
         }
@@ -229,6 +243,7 @@ impl MessageType {
             Self::PanaOther => "pana_other",
             Self::C1222Request => "request",
             Self::C1222Response => "response",
+            Self::C1222Segment => "segment",
             Self::Other => "other",
         }
     }
@@ -261,6 +276,10 @@ mod tests {
         assert_eq!(
             c1222(&[0x60, 0x81, 9, 0xA2, 1, 7, 0xA6, 1, 1]),
             MessageType::C1222Request
+        );
+        assert_eq!(
+            c1222(&[0x60, 9, 0xA2, 1, 7, 0xA3, 3, 2, 1, 99]),
+            MessageType::C1222Segment
         );
         assert_eq!(c1222(&[]), MessageType::Other);
         assert_eq!(c1222(&[0x60, 0xFF]), MessageType::C1222Request);

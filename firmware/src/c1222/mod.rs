@@ -12,9 +12,11 @@
 //! | [`acse`], [`epsem`], [`apdu`] | elements, services in their envelope, complete APDUs |
 //! | [`service`] | typed requests and responses |
 //! | [`security`] | the canonified cleartext that EAX′ authenticates |
-//! | [`segment`], [`stream`] | APDUs longer than a datagram; APDUs on a TCP connection |
+//! | [`segment`], [`outbox`] | APDUs longer than a datagram |
+//! | [`stream`] | APDUs on a TCP connection |
 //! | [`node`], [`reject`] | one end of an association: keys, freshness, matching |
-//! | [`interval`], [`registrar`] | interval data as a push; who is registered |
+//! | [`session`] | what Logon opens |
+//! | [`interval`], [`registrar`], [`native`] | interval data as a push; who is registered, and where |
 //!
 //! The text of the standard is not public: clauses and layouts follow RFC 6142, published parsers
 //! and captured traffic. All multi-octet integers are big-endian, except inside table data.
@@ -65,12 +67,15 @@ pub mod aptitle;
 pub mod ber;
 pub mod epsem;
 pub mod interval;
+pub mod native;
 pub mod node;
+pub mod outbox;
 pub mod registrar;
 pub mod reject;
 pub mod security;
 pub mod segment;
 pub mod service;
+pub mod session;
 pub mod stream;
 #[cfg(test)]
 mod tests;

@@ -1,4 +1,4 @@
-//! One end of a sessionless association with one peer.
+//! One end of an association with one peer, without a session or in one.
 //!
 //! A meter has a node for its head-end, a head-end one for every meter. A node makes requests and
 //! responses, protects them under the keys of a [`KeyStore`] and decides whether a received message
@@ -12,12 +12,15 @@
 //! receive-only in the meantime, the current one is used, because no message is ever sent under a
 //! receive-only key; the requester accepts a newer key than that of its request, never an older.
 
+use alloc::boxed::Box;
+
 use super::acse::{Authentication, Header, Qualifier};
 use super::apdu::{self, Apdu, Protection};
 use super::aptitle::{ApTitle, NETWORK_ROOT, Title};
 use super::epsem::{Control, Mode, Payload, ResponseControl};
 use super::reject::Reject;
 use super::service::Request;
+use super::session::Session;
 use crate::Env;
 use crate::time::{Duration, Instant};
 use crate::ukmf::KeyStore;
@@ -68,6 +71,9 @@ pub struct Options {
     pub qualifier: Option<Qualifier>,
     /// Device class, required in unsolicited and one-way messages.
     pub ed_class: Option<[u8; 4]>,
+    /// Leave key id and IV out within a session: it saves 17 octets, and only nodes that remember
+    /// the Logon can read the message.
+    pub terse: bool,
 }
 
 /// A message that was put into the buffer of the caller.
@@ -79,6 +85,18 @@ pub struct Sent {
     pub invocation: u32,
     /// The key that protects it.
     pub key_id: Option<u8>,
+    /// The time in it, which protects it as well.
+    pub iv: [u8; 4],
+}
+
+impl Sent {
+    /// Key id and IV, for a session that the message opens.
+    pub fn authentication(&self) -> Option<Authentication> {
+        self.key_id.map(|key_id| Authentication {
+            key_id: Some(key_id),
+            iv: self.iv,
+        })
+    }
 }
 
 /// Why a message could not be made.
@@ -104,6 +122,8 @@ pub struct ReplyTo {
     invocation: u32,
     mode: Mode,
     key_id: u8,
+    /// Whether it relied on the key id and IV of the session.
+    terse: bool,
 }
 
 /// What a received message is.
@@ -124,6 +144,8 @@ pub struct Incoming<'a> {
     pub mode: Mode,
     /// The key that protected it.
     pub key_id: Option<u8>,
+    /// Key id and IV that are in it, for a session that it opens.
+    pub authentication: Option<Authentication>,
     /// When an answer is wanted.
     pub response: ResponseControl,
     /// Flags of the sender.
@@ -143,7 +165,7 @@ struct Outstanding {
     deadline: Instant,
 }
 
-/// One end of a sessionless association.
+/// One end of an association.
 #[derive(Clone, Debug)]
 pub struct Node {
     local: Title,
@@ -154,6 +176,7 @@ pub struct Node {
     /// Next invocation id.
     invocation: u32,
     outstanding: [Option<Outstanding>; OUTSTANDING_MAX],
+    session: Option<Box<Session>>,
 }
 
 impl Node {
@@ -166,7 +189,36 @@ impl Node {
             config,
             invocation: 0,
             outstanding: [None; OUTSTANDING_MAX],
+            session: None,
         }
+    }
+
+    /// Opens a session in place of an older one: a Logon was answered with success.
+    pub fn open_session(&mut self, session: Session) {
+        self.session = Some(Box::new(session));
+    }
+
+    /// The session, unless there is none or it has been idle for too long.
+    pub fn session(&self, now: Instant) -> Option<&Session> {
+        self.session
+            .as_deref()
+            .filter(|session| session.is_open(now))
+    }
+
+    /// Keeps the session open for `pause` without a message; tells whether there is one.
+    pub fn wait(&mut self, pause: Duration, now: Instant) -> bool {
+        let session = self.session.as_deref_mut();
+        session
+            .filter(|session| session.is_open(now))
+            .map(|session| session.wait(pause, now))
+            .is_some()
+    }
+
+    /// Closes the session; tells whether there was one.
+    pub fn close_session(&mut self, now: Instant) -> bool {
+        self.session
+            .take()
+            .is_some_and(|session| session.is_open(now))
     }
 
     /// Our title.
@@ -205,6 +257,7 @@ impl Node {
             qualifier: options.qualifier,
             ed_class: options.ed_class,
             reply_key: None,
+            terse: options.terse,
         };
         let (sent, key_serial) = self.send(&envelope, keys, utc, out, services, env)?;
         if options.response != ResponseControl::Never {
@@ -235,6 +288,7 @@ impl Node {
             qualifier: None,
             ed_class: None,
             reply_key: Some(to.key_id),
+            terse: to.terse,
         };
         self.send(&envelope, keys, utc, out, services, env)
             .map(|(sent, _)| sent)
@@ -270,6 +324,12 @@ impl Node {
             }
             Some(self.open(&mut apdu, keys, utc, answered, len, env)?)
         };
+        let terse = key_id.is_some() && header.authentication.is_none();
+        if let Some(session) = &mut self.session
+            && session.is_open(env.now)
+        {
+            session.touch(env.now);
+        }
         if let Some(Answered {
             slot, mode: asked, ..
         }) = answered
@@ -286,10 +346,12 @@ impl Node {
                     invocation: header.invocation,
                     mode,
                     key_id: key_id.unwrap_or(0),
+                    terse,
                 }),
             },
             mode,
             key_id,
+            authentication: header.authentication,
             response: control.response(),
             qualifier: header.qualifier.unwrap_or_default(),
             payload: apdu.into_payload()?,
@@ -305,9 +367,10 @@ impl Node {
         }
     }
 
-    /// Gives up waiting for every response, as after a restart.
+    /// Gives up waiting for every response and closes the session, as after a restart.
     pub fn forget_all(&mut self) {
         self.outstanding = [None; OUTSTANDING_MAX];
+        self.session = None;
     }
 
     /// Requests that wait for a response.
@@ -345,11 +408,18 @@ impl Node {
                 len,
                 invocation: header.invocation,
                 key_id: None,
+                iv: [0; 4],
             };
             return Ok((sent, 0));
         }
+        // What leaves key id and IV out is sent under those of the session or with its own.
+        let implied = self
+            .session(env.now)
+            .and_then(|session| session.authentication)
+            .filter(|_| envelope.terse);
         let under = envelope
             .reply_key
+            .or(implied.map(|implied| implied.key_id()))
             .filter(|key_id| keys.may_send_under(*key_id, env.now));
         let epoch = match under {
             Some(key_id) => keys.sending_under(key_id, env.now),
@@ -361,11 +431,12 @@ impl Node {
             .next_invocation(self.invocation)
             .ok_or(SendError::Exhausted)?;
         self.invocation = header.invocation.wrapping_add(1);
-        let authentication = Authentication {
+        let implied = implied.filter(|implied| implied.key_id() == epoch.key_id());
+        let authentication = implied.unwrap_or(Authentication {
             key_id: Some(epoch.key_id()),
             iv: utc.to_be_bytes(),
-        };
-        header.authentication = Some(authentication);
+        });
+        header.authentication = implied.is_none().then_some(authentication);
         let protection = Protection {
             key: epoch.key().ok_or(SendError::NoKey)?,
             session: authentication,
@@ -383,7 +454,8 @@ impl Node {
         let sent = Sent {
             len,
             invocation: header.invocation,
-            key_id: authentication.key_id,
+            key_id: Some(authentication.key_id()),
+            iv: authentication.iv,
         };
         Ok((sent, epoch.serial()))
     }
@@ -441,7 +513,11 @@ impl Node {
         env: &mut Env<'_>,
     ) -> Result<u8, Reject> {
         let header = apdu.header();
-        let authentication = header.authentication.ok_or(Reject::NoAuthentication)?;
+        let session = self.session(env.now);
+        let authentication = header
+            .authentication
+            .or(session.and_then(|session| session.authentication))
+            .ok_or(Reject::NoAuthentication)?;
         let invocation = header.invocation;
         let key_id = authentication.key_id();
         let epoch = keys.receiving(key_id, env.now)?;
@@ -454,10 +530,12 @@ impl Node {
         let sender = self.sender;
         let exempt = self.config.recovery && apdu.control().is_recovery();
         if !exempt {
-            if self
-                .config
-                .acceptance_window_s
-                .is_some_and(|window| iv.abs_diff(utc) > window)
+            // The IV of a session is as old as the session: its invocation ids tell what is fresh.
+            if header.authentication.is_some()
+                && self
+                    .config
+                    .acceptance_window_s
+                    .is_some_and(|window| iv.abs_diff(utc) > window)
             {
                 return Err(Reject::AcceptanceWindow);
             }
@@ -511,6 +589,8 @@ struct Envelope {
     ed_class: Option<[u8; 4]>,
     /// The key of the request that is answered.
     reply_key: Option<u8>,
+    /// Leave key id and IV out, if the session has them.
+    terse: bool,
 }
 
 /// The outstanding request that a response names.

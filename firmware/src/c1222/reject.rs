@@ -29,6 +29,10 @@ pub enum Reject {
     ShortCleartext,
     /// It answers no request of ours, or one answered or given up already (§5.3.2.4.4).
     UnexpectedResponse,
+    /// A segment that is too much: of too long an APDU, at odds with others, or one gap too many.
+    Segment,
+    /// An APDU whose missing segments did not come in time, or which others crowded out.
+    SegmentsMissing,
     /// It answers with a lower security mode than the request had.
     ResponseMode,
     /// It answers under an older key than the request was sent under.
@@ -53,6 +57,8 @@ impl Reject {
             Self::BadMac => "bad_mac",
             Self::ShortCleartext => "short_cleartext",
             Self::UnexpectedResponse => "unexpected_response",
+            Self::Segment => "segment",
+            Self::SegmentsMissing => "segments_missing",
             Self::ResponseMode => "response_mode",
             Self::ResponseKey => "response_key",
         }

@@ -17,6 +17,9 @@ use crate::crypto::Work;
 use crate::crypto::eax_prime::{EaxPrimeKey, Failure, MAC_LEN};
 use crate::wire::Writer;
 
+/// The mechanism 2.16.124.113620.1.22.2.1, which is EAX′: OID content.
+pub const MECHANISM: [u8; 9] = [0x60, 0x7C, 0x86, 0xF7, 0x54, 0x01, 0x16, 0x02, 0x01];
+
 /// Parts of N, the text of mode 1 included.
 const PARTS: usize = 13;
 

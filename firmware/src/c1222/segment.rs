@@ -12,9 +12,12 @@ use alloc::vec::Vec;
 
 use super::acse::{self, Elements, Frame, Header};
 use super::aptitle::{ApTitle, NETWORK_ROOT};
+use super::ber;
 use crate::time::{Duration, Instant};
-use crate::wire::{Error, Writer};
+use crate::wire::{Error, Reader, Writer};
 
+/// Element A3, the length of the complete APDU.
+const SEGMENTED: u8 = 0xA3;
 /// Gaps of one partly received APDU at most.
 const RUNS_MAX: usize = 32;
 
@@ -58,6 +61,26 @@ impl<'a> Segment<'a> {
             chunk,
         }))
     }
+}
+
+/// Whether `octets` look like a segment, without a look at anything behind the title.
+///
+/// Complete APDUs are the rule: they need not be parsed twice.
+pub fn is_segment(octets: &[u8]) -> bool {
+    let mut reader = Reader::new(octets);
+    let mut announced = || -> Result<bool, Error> {
+        reader.u8()?;
+        ber::read_len(&mut reader)?;
+        loop {
+            let tag = reader.u8()?;
+            if !matches!(tag, 0xA1 | 0xA2) {
+                return Ok(tag == SEGMENTED);
+            }
+            let len = ber::read_len(&mut reader)?;
+            reader.take(len)?;
+        }
+    };
+    announced().unwrap_or(false)
 }
 
 /// Cuts an APDU into segments.
@@ -105,6 +128,18 @@ impl<'a> Segmenter<'a> {
                 have: datagram_len,
             })?;
         Ok(segmenter)
+    }
+
+    /// The same, beginning with the octet at `offset`.
+    #[must_use]
+    pub fn from(mut self, offset: usize) -> Self {
+        self.offset = offset.min(self.apdu.len());
+        self
+    }
+
+    /// Octets of the APDU that have been cut off.
+    pub const fn offset(&self) -> usize {
+        self.offset
     }
 
     /// Writes the next segment to `out` and returns its length; `None` after the last.
@@ -170,6 +205,8 @@ pub struct Reassembler {
     limits: Limits,
     partials: Vec<Partial>,
     complete: Vec<u8>,
+    /// Incomplete APDUs that were given up since the host last asked.
+    dropped: u32,
 }
 
 impl Reassembler {
@@ -179,6 +216,7 @@ impl Reassembler {
             limits,
             partials: Vec::new(),
             complete: Vec::new(),
+            dropped: 0,
         }
     }
 
@@ -212,12 +250,19 @@ impl Reassembler {
 
     /// Drops incomplete APDUs whose time is over.
     pub fn handle_timeout(&mut self, now: Instant) {
+        let before = self.partials.len();
         self.partials.retain(|partial| now < partial.deadline);
+        self.dropped += (before - self.partials.len()) as u32;
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) has something to do next.
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.partials.iter().map(|partial| partial.deadline).min()
+    }
+
+    /// How many incomplete APDUs were given up since the last call, late or crowded out.
+    pub const fn take_dropped(&mut self) -> u32 {
+        core::mem::replace(&mut self.dropped, 0)
     }
 
     /// APDUs in reassembly.
@@ -237,6 +282,7 @@ impl Reassembler {
             let oldest = (0..self.partials.len()).min_by_key(|at| self.partials[*at].deadline);
             if let Some(oldest) = oldest {
                 self.partials.swap_remove(oldest);
+                self.dropped += 1;
             }
         }
         self.partials.push(Partial {

@@ -10,12 +10,7 @@ use super::commands::CommandReport;
 use super::config::{Config, Subscription};
 use super::desk::Desk;
 use super::subscriber::Subscribers;
-use crate::c1222::apdu;
-use crate::c1222::aptitle::ApTitle;
-use crate::c1222::epsem::put_service;
-use crate::c1222::interval::Block;
-use crate::c1222::node::{Kind, ReplyTo};
-use crate::c1222::service::{Register, Registered, Request, Response, ResponseCode};
+use crate::c1222::outbox::{DATAGRAM_LEN_DEFAULT, Outbox};
 use crate::eap::Authenticator;
 use crate::eap::psk::PskServer;
 use crate::memory::Visitor;
@@ -24,13 +19,10 @@ use crate::pana::{Authentication, Authorizer, Decision, EnforcementPoint, LinkId
 use crate::pana::{PaaSession, SessionRef, TerminationCause};
 use crate::time::{Duration, Instant, earlier};
 use crate::ukmf::{EndReason, KeyEvent, KeySummary};
-use crate::wire::{Error, Writer};
 use crate::{Env, Reject, c1222};
 
 /// The access network is one link to the enforcement point of the head-end.
-const ACCESS_NETWORK: LinkId = LinkId(0);
-/// Octets of the longest response.
-const RESPONSE_MAX: usize = 512;
+pub(super) const ACCESS_NETWORK: LinkId = LinkId(0);
 /// Part of the session lifetime after which the head-end re-authenticates a meter that has not
 /// done so itself, in thousandths.
 const FALLBACK_PERMILLE: u64 = 950;
@@ -40,7 +32,7 @@ const FALLBACK_PERMILLE: u64 = 950;
 pub enum Alarm {
     /// Of the PANA session in this slot.
     Session(u32),
-    /// Of the keys of the meter with this rank.
+    /// Of the keys and the unfinished messages of the meter with this rank.
     Subscriber(u32),
     /// Of the orders to switches: see [`Headend::next_command`].
     Commands,
@@ -81,6 +73,8 @@ pub enum HeadendEvent {
     Interval(Interval),
     /// An order to the switch has ended.
     Command(CommandReport),
+    /// Something was discarded that no datagram at hand is to blame for.
+    Discarded(Reject),
 }
 
 /// What an instance knows of the session in a slot beyond the session itself.
@@ -101,14 +95,14 @@ pub struct Headend {
     pub(super) subscribers: Subscribers,
     /// PANA Key-Id of each meter's latest authentication; never repeats, over all sessions.
     key_ids: Vec<u32>,
-    enforcement: EnforcementPoint,
+    pub(super) enforcement: EnforcementPoint,
     /// What is known of the session in each slot.
     slots: Vec<Slot>,
     /// Sessions with messages to send.
     talking: VecDeque<SessionRef>,
     /// A C12.22 response to send.
-    response: Vec<u8>,
-    response_to: Option<SocketAddr>,
+    pub(super) response: Outbox,
+    pub(super) response_to: Option<SocketAddr>,
     /// Orders to switches, once there are any.
     pub(super) commands: Option<Box<Desk>>,
     pub(super) touched: Vec<Alarm>,
@@ -127,7 +121,7 @@ impl Headend {
             enforcement: EnforcementPoint::new(),
             slots: Vec::new(),
             talking: VecDeque::new(),
-            response: Vec::new(),
+            response: Outbox::default(),
             response_to: None,
             commands: None,
             touched: Vec::new(),
@@ -189,7 +183,7 @@ impl Headend {
                 self.settle(session, env);
             }
             Alarm::Subscriber(rank) => {
-                self.subscribers.get_mut(rank).keys.handle_timeout(env.now);
+                self.subscribers.get_mut(rank).handle_timeout(env.now);
                 self.collect_key_events(rank);
             }
             Alarm::Commands => {}
@@ -204,7 +198,7 @@ impl Headend {
                 let fallback = self.slots.get(slot as usize)?.fallback;
                 earlier(protocol, fallback)
             }
-            Alarm::Subscriber(rank) => self.subscribers.get(rank).keys.poll_timeout(),
+            Alarm::Subscriber(rank) => self.subscribers.get(rank).poll_timeout(),
             Alarm::Commands => {
                 let desk = self.commands.as_ref()?;
                 desk.commands.poll_timeout(&self.config.commands)
@@ -245,15 +239,16 @@ impl Headend {
 
     /// Writes the next datagram to `out`.
     pub fn poll_transmit(&mut self, out: &mut [u8]) -> Option<Transmit> {
-        if let Some(destination) = self.response_to.take() {
-            let len = self.response.len();
-            out.get_mut(..len)?.copy_from_slice(&self.response);
-            return Some(Transmit {
-                destination,
-                channel: Channel::C1222,
-                len,
-                retransmission: false,
-            });
+        if let Some(destination) = self.response_to {
+            if let Some((len, retransmission)) = self.response.poll(DATAGRAM_LEN_DEFAULT, out) {
+                return Some(Transmit {
+                    destination,
+                    channel: Channel::C1222,
+                    len,
+                    retransmission,
+                });
+            }
+            self.response_to = None;
         }
         if let Some(request) = self.poll_command(out) {
             return Some(request);
@@ -292,6 +287,7 @@ impl Headend {
             subscriber.session = None;
             subscriber.place = None;
             subscriber.registered_until = Instant::ZERO;
+            subscriber.node.forget_all();
             subscriber.keys.erase_all(EndReason::Reboot, env.now);
             self.collect_key_events(rank);
         }
@@ -458,110 +454,18 @@ impl Headend {
         self.slots.get(session.slot() as usize)?.owner
     }
 
-    fn handle_c1222(
-        &mut self,
-        source: SocketAddr,
-        octets: &mut [u8],
-        utc: u32,
-        env: &mut Env<'_>,
-    ) -> Result<(), Reject> {
-        if !self.enforcement.is_open(source.ip(), ACCESS_NETWORK) {
-            return Err(Reject::AccessClosed);
-        }
-        let (calling, base) = apdu::sender(octets).map_err(|error| Reject::C1222(error.into()))?;
-        let rank = self
-            .subscribers
-            .find_title(calling.unwrap_or(ApTitle::UNASSIGNED), base)
-            .ok_or(Reject::TitleUnknown)?;
-        let result = self.serve(rank, octets, utc, env);
-        self.collect_key_events(rank);
-        let reply = result.map_err(Reject::C1222)?;
-        self.response_to = reply.then_some(source);
-        Ok(())
-    }
-
-    /// Serves a message of the meter; returns whether there is a response.
-    fn serve(
-        &mut self,
-        rank: u32,
-        octets: &mut [u8],
-        utc: u32,
-        env: &mut Env<'_>,
-    ) -> Result<bool, c1222::Reject> {
-        let subscriber = self.subscribers.get_mut(rank);
-        let incoming = subscriber
-            .node
-            .receive(octets, &mut subscriber.keys, utc, env)?;
-        let reply_to = match incoming.kind {
-            Kind::Request(reply_to) => reply_to,
-            Kind::Response(invocation) => {
-                if let Some(desk) = &mut self.commands {
-                    let (policy, times) = (&self.config.commands, (utc, env.now));
-                    let (commands, payload) = (&mut desk.commands, &incoming.payload);
-                    commands.respond(policy, rank, invocation, payload, times)?;
-                    self.settle_commands();
-                }
-                return Ok(false);
-            }
-        };
-        let mut answers = [0; RESPONSE_MAX];
-        let mut writer = Writer::new(&mut answers);
-        for service in incoming.payload.services() {
-            let request = Request::parse(service?)?;
-            match &request {
-                Request::Register(register) => {
-                    let longest = self.config.registration_period;
-                    let granted = grant(register, longest);
-                    let period = Duration::from_secs(u64::from(granted.period_s));
-                    subscriber.registered_until = env.now + period;
-                    put_service(&mut writer, |writer| {
-                        Response::OK.emit(writer)?;
-                        granted.emit(writer)
-                    })?;
-                }
-                Request::Write(write) => {
-                    let (_, block) = Block::from_write(write)?;
-                    for interval in intervals(&block, self.config.interval_s) {
-                        self.events
-                            .push_back((rank, HeadendEvent::Interval(interval)));
-                    }
-                    put_service(&mut writer, |writer| Response::OK.emit(writer))?;
-                }
-                _ => put_service(&mut writer, |writer| {
-                    Response::of(ResponseCode::Sns).emit(writer)
-                })?,
-            }
-        }
-        let services = writer.written();
-        Ok(self.respond(rank, &reply_to, services, utc, env))
-    }
-
-    fn respond(
-        &mut self,
-        rank: u32,
-        reply_to: &ReplyTo,
-        services: &[u8],
-        utc: u32,
-        env: &mut Env<'_>,
-    ) -> bool {
-        let subscriber = self.subscribers.get_mut(rank);
-        self.response.resize(RESPONSE_MAX, 0);
-        let put = |writer: &mut Writer<'_>| -> Result<(), Error> { writer.put(services) };
-        let keys = &mut subscriber.keys;
-        let built = subscriber
-            .node
-            .respond(reply_to, keys, utc, &mut self.response, put, env);
-        self.response.truncate(built.map_or(0, |sent| sent.len));
-        built.is_ok()
-    }
-
-    fn collect_key_events(&mut self, rank: u32) {
+    pub(super) fn collect_key_events(&mut self, rank: u32) {
         let subscriber = self.subscribers.get_mut(rank);
         while let Some(event) = subscriber.keys.poll_event() {
             if let KeyEvent::Ended(summary) = event {
                 self.events
                     .push_back((rank, HeadendEvent::KeyEnded(summary)));
             }
+        }
+        for _ in 0..subscriber.take_dropped() {
+            let reject = Reject::C1222(c1222::Reject::SegmentsMissing);
+            self.events
+                .push_back((rank, HeadendEvent::Discarded(reject)));
         }
         self.touched.push(Alarm::Subscriber(rank));
     }
@@ -606,33 +510,4 @@ fn agent(config: &Arc<Config>, env: &mut Env<'_>) -> Paa<PskServer> {
     let (identity, eap) = (Arc::clone(&config.server_identity), config.eap);
     let make = move || Authenticator::new(PskServer::new(Arc::clone(&identity)), eap);
     Paa::new(Arc::clone(&config.pana), Box::new(make), env)
-}
-
-/// The registration that is granted for `register`.
-fn grant<'a>(register: &Register<'a>, longest: Duration) -> Registered<'a> {
-    let longest_s = u32::try_from(longest.as_secs()).unwrap_or(Register::NO_PREFERENCE_S);
-    let period_s = match register.period_s {
-        0 | Register::NO_PREFERENCE_S => longest_s,
-        period_s => period_s.min(longest_s),
-    };
-    Registered {
-        ap_title: register.ap_title,
-        delay_s: 0,
-        period_s,
-        info: 0,
-    }
-}
-
-/// The valid intervals of a block, each with the time of its end.
-fn intervals(block: &Block<'_>, length_s: u32) -> impl Iterator<Item = Interval> {
-    let end_utc_s = block.end.to_utc().unwrap_or(0);
-    let count = block.len() as u32;
-    block
-        .intervals()
-        .zip(0..)
-        .filter(|(interval, _)| interval.valid)
-        .map(move |(interval, index)| Interval {
-            end_utc_s: end_utc_s.saturating_sub((count - 1 - index) * length_s),
-            watt_hours: u32::from(interval.values[0]),
-        })
 }

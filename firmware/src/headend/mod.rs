@@ -9,6 +9,7 @@ mod commands;
 mod config;
 mod desk;
 mod image;
+mod service;
 mod subscriber;
 
 pub use commands::{CommandOutcome, CommandPolicy, CommandReport, SwitchOrder};

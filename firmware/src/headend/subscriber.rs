@@ -10,10 +10,11 @@ use hashbrown::HashTable;
 use super::config::{Config, Subscription};
 use crate::c1222::aptitle::{ApTitle, NETWORK_ROOT, Title};
 use crate::c1222::node::{self, Node};
+use crate::c1222::segment::Reassembler;
 use crate::crypto::Work;
 use crate::eap::psk::{Credentials, LongTermKeys};
 use crate::pana::SessionRef;
-use crate::time::Instant;
+use crate::time::{Instant, earlier};
 use crate::ukmf::{KeyStore, Role};
 
 /// What an instance keeps about one meter.
@@ -31,6 +32,31 @@ pub(super) struct Subscriber {
     pub(super) place: Option<IpAddr>,
     /// Until when the meter is registered.
     pub(super) registered_until: Instant,
+    /// Messages of which segments have arrived.
+    pub(super) reassembler: Option<Box<Reassembler>>,
+}
+
+impl Subscriber {
+    /// Erases keys and gives up messages whose time is over.
+    pub(super) fn handle_timeout(&mut self, now: Instant) {
+        self.keys.handle_timeout(now);
+        if let Some(reassembler) = &mut self.reassembler {
+            reassembler.handle_timeout(now);
+        }
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) has something to do next.
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        let segments = self.reassembler.as_ref();
+        let segments = segments.and_then(|segments| segments.poll_timeout());
+        earlier(self.keys.poll_timeout(), segments)
+    }
+
+    /// Messages that were given up since the last call because segments were missing.
+    pub(super) fn take_dropped(&mut self) -> u32 {
+        let reassembler = self.reassembler.as_mut();
+        reassembler.map_or(0, |reassembler| reassembler.take_dropped())
+    }
 }
 
 /// All meters of an instance, found by identity or by ApTitle.
@@ -62,6 +88,7 @@ impl Subscribers {
             session: None,
             place: None,
             registered_until: Instant::ZERO,
+            reassembler: None,
         };
         let identity = hash(&entry.identity);
         let title = hash(entry.title.get().content());

@@ -126,6 +126,20 @@ impl Session {
     pub(super) const fn groups(self) -> Groups {
         self.groups
     }
+
+    /// A message in `mode` within a session of which `kept` are the rights, if it is in one.
+    pub(super) fn resumed(kept: Option<Self>, mode: Mode) -> Self {
+        let fresh = Self::new(mode);
+        kept.map_or(fresh, |kept| Self {
+            groups: kept.groups,
+            ..fresh
+        })
+    }
+
+    /// Whether a password has given more rights than everybody has.
+    pub(super) fn is_privileged(self) -> bool {
+        self.groups.0 != Groups::GUEST.0
+    }
 }
 
 /// ST8 as it is kept.

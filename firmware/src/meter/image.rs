@@ -18,7 +18,7 @@ use crate::memory::Visitor;
 use crate::pana::{Association, CloseCause};
 use crate::time::{Instant, earlier};
 use crate::ukmf::{EndReason, KeyEvent, KeyStore, KeySummary, Role};
-use crate::{Env, Reject};
+use crate::{Env, Reject, c1222};
 
 /// The two UDP ports of a meter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,6 +69,8 @@ pub enum MeterEvent {
     KeyEnded(KeySummary),
     /// An order to the service switch was taken, carried out, taken back or refused.
     Switch(SwitchEvent),
+    /// Something was discarded that no datagram at hand is to blame for.
+    Discarded(Reject),
 }
 
 /// The protocol code of one meter.
@@ -320,6 +322,10 @@ impl Meter {
         if self.access.is_open() {
             self.reporter
                 .proceed(&self.config, &mut self.keys, utc, env);
+        }
+        for _ in 0..self.reporter.take_dropped() {
+            let reject = Reject::C1222(c1222::Reject::SegmentsMissing);
+            self.events.push_back(MeterEvent::Discarded(reject));
         }
         self.collect_key_events();
     }

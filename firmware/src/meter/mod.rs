@@ -16,6 +16,7 @@
 //! ```
 
 mod access;
+mod association;
 mod backlog;
 mod config;
 mod device;

@@ -1,35 +1,47 @@
-//! C12.22 traffic of the meter: registration and interval reports.
+//! C12.22 traffic of the meter: registration, interval reports, and what it is asked for.
 //!
-//! One request is outstanding at a time. A request that is not answered is built anew, under
+//! Segments of long messages are put together here and cut here. One request is outstanding at a time. A request that is not answered is built anew, under
 //! whatever key is current then, until its attempts are used up; intervals that were not
 //! confirmed go with the next report.
 
+use alloc::boxed::Box;
 use alloc::string::String;
-use alloc::vec::Vec;
 
+use super::association::{Association, DEVICE_CLASS};
 use super::backlog::{Backlog, Interval};
 use super::config::Config;
-use super::device::{Device, Session};
+use super::device::Device;
 use crate::Env;
 use crate::c1222::acse::Qualifier;
 use crate::c1222::aptitle::{NETWORK_ROOT, Title};
 use crate::c1222::epsem::{Mode, ResponseControl, put_service};
 use crate::c1222::interval::{self, EndTime};
-use crate::c1222::node::{Incoming, Kind, Node, Options, ReplyTo, Sent};
+use crate::c1222::node::{Kind, Node, Options, ReplyTo, Sent};
+use crate::c1222::outbox::{DATAGRAM_LEN_DEFAULT, Outbox};
+use crate::c1222::segment::{self, Reassembler, Segment, is_segment};
 use crate::c1222::service::{
     ConnectionType, NodeType, Register, Registered, Request, Response, ResponseCode,
 };
+use crate::c1222::stream::APDU_LEN_DEFAULT;
 use crate::c1222::{self, Reject};
-use crate::time::Instant;
+use crate::time::{Duration, Instant, earlier};
 use crate::ukmf::KeyStore;
 use crate::wire::{Error, Writer};
 
 /// Intervals per report at most: what fits into a datagram of 576 octets (RFC 6142 §2.6).
 const INTERVALS_PER_REPORT: usize = 40;
-/// Octets of the longest message: a report with its protection.
-const MESSAGE_MAX: usize = 640;
-/// Device class of the meter of reference.
-const DEVICE_CLASS: [u8; 4] = *b"SH2E";
+/// Octets of the longest request: a report with its protection.
+const REQUEST_MAX: usize = 640;
+/// Octets of the longest message that is taken, and of the longest response.
+const MESSAGE_MAX: usize = APDU_LEN_DEFAULT;
+/// Octets of a response beyond its services: what protects and frames it.
+const RESPONSE_OVERHEAD: usize = 96;
+/// What is put together from segments.
+const SEGMENTS: segment::Limits = segment::Limits {
+    apdu_len_max: MESSAGE_MAX,
+    apdus_max: 2,
+    timeout: Duration::from_secs(30),
+};
 /// Connectionless messages are supported and accepted (RFC 6142 §2.2: UDP both ways).
 const CONNECTION_TYPE: ConnectionType = ConnectionType(0x36);
 
@@ -45,6 +57,8 @@ struct Outstanding {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Purpose {
     Registration,
+    /// The end of the registration: the meter leaves the network.
+    Deregistration,
     /// A report of intervals, the last of which ends at this time.
     Report(u32),
 }
@@ -59,10 +73,14 @@ pub(super) struct Reporter {
     registered_until: Option<Instant>,
     /// A report is due and waits for a key or for the registration.
     report_due: bool,
-    /// Messages that wait to be sent: a request and a response.
-    request: Vec<u8>,
-    request_attempt: u32,
-    response: Vec<u8>,
+    /// Whether the head-end has told the meter to leave the network, and it has not come back.
+    left: bool,
+    /// Messages that wait to be sent.
+    request: Outbox,
+    response: Outbox,
+    /// What is there only once somebody has asked for something.
+    association: Association,
+    reassembler: Option<Box<Reassembler>>,
 }
 
 impl Reporter {
@@ -73,9 +91,11 @@ impl Reporter {
             outstanding: None,
             registered_until: None,
             report_due: false,
-            request: Vec::new(),
-            request_attempt: 0,
-            response: Vec::new(),
+            left: false,
+            request: Outbox::default(),
+            response: Outbox::default(),
+            association: Association::default(),
+            reassembler: None,
         }
     }
 
@@ -100,8 +120,11 @@ impl Reporter {
         self.outstanding = None;
         self.registered_until = None;
         self.report_due = false;
+        self.left = false;
         self.request.clear();
         self.response.clear();
+        self.association.reset();
+        self.reassembler = None;
     }
 
     /// Sends what is due, if nothing is outstanding and there is a key.
@@ -112,7 +135,7 @@ impl Reporter {
         utc: u32,
         env: &mut Env<'_>,
     ) {
-        if self.outstanding.is_some() {
+        if self.outstanding.is_some() || self.left {
             return;
         }
         if config.registration.is_some() && self.registered_until.is_none_or(|at| at <= env.now) {
@@ -129,6 +152,9 @@ impl Reporter {
         utc: u32,
         env: &mut Env<'_>,
     ) {
+        if let Some(reassembler) = &mut self.reassembler {
+            reassembler.handle_timeout(env.now);
+        }
         let Some(outstanding) = self
             .outstanding
             .filter(|request| request.deadline <= env.now)
@@ -153,11 +179,48 @@ impl Reporter {
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        self.outstanding.map(|request| request.deadline)
+        let request = self.outstanding.map(|request| request.deadline);
+        let segments = self.reassembler.as_ref();
+        earlier(
+            request,
+            segments.and_then(|segments| segments.poll_timeout()),
+        )
     }
 
-    /// Takes a message from the head-end.
+    /// APDUs that were given up since the last call because segments were missing.
+    pub(super) fn take_dropped(&mut self) -> u32 {
+        let reassembler = self.reassembler.as_mut();
+        reassembler.map_or(0, |reassembler| reassembler.take_dropped())
+    }
+
+    /// Takes a message from the head-end, or a segment of one.
     pub(super) fn receive(
+        &mut self,
+        config: &Config,
+        device: &mut Device,
+        octets: &mut [u8],
+        keys: &mut KeyStore,
+        utc: u32,
+        env: &mut Env<'_>,
+    ) -> Result<(), Reject> {
+        if !is_segment(octets) {
+            return self.receive_apdu(config, device, octets, keys, utc, env);
+        }
+        let segment = Segment::parse(octets)?.ok_or(Reject::Segment)?;
+        let mut reassembler = self
+            .reassembler
+            .take()
+            .unwrap_or_else(|| Box::new(Reassembler::new(SEGMENTS)));
+        let result = match reassembler.insert(&segment, env.now) {
+            Ok(Some(apdu)) => self.receive_apdu(config, device, apdu, keys, utc, env),
+            Ok(None) => Ok(()),
+            Err(_) => Err(Reject::Segment),
+        };
+        self.reassembler = Some(reassembler);
+        result
+    }
+
+    fn receive_apdu(
         &mut self,
         config: &Config,
         device: &mut Device,
@@ -180,16 +243,28 @@ impl Reporter {
                 self.conclude(outstanding.purpose, &response, env)?;
             }
             Kind::Request(reply_to) => {
-                let mut answers = [0; MESSAGE_MAX];
+                let mut answers = [0; MESSAGE_MAX - RESPONSE_OVERHEAD];
                 let mut writer = Writer::new(&mut answers);
-                let succeeded = self.serve(config, device, &incoming, (utc, env), &mut writer)?;
+                let device = (device, &config.device);
+                let serial = self.serial();
+                let served = self.association.serve(
+                    &mut self.node,
+                    serial.as_bytes(),
+                    device,
+                    &incoming,
+                    (utc, &mut *env),
+                    &mut writer,
+                )?;
                 let wanted = match incoming.response {
                     ResponseControl::Always => true,
-                    ResponseControl::OnException => !succeeded,
+                    ResponseControl::OnException => !served.succeeded,
                     ResponseControl::Never => false,
                 };
                 if wanted {
                     self.respond(&reply_to, writer.written(), keys, utc, env);
+                }
+                if served.leave {
+                    self.leave(config, keys, utc, env);
                 }
             }
         }
@@ -197,50 +272,24 @@ impl Reporter {
         Ok(())
     }
 
-    /// Copies the next message to `out`; returns its length and whether it was sent before.
-    pub(super) fn poll_transmit(&mut self, out: &mut [u8]) -> Option<(usize, bool)> {
-        let (message, repeated) = if !self.response.is_empty() {
-            (&mut self.response, false)
-        } else if !self.request.is_empty() {
-            (&mut self.request, self.request_attempt > 1)
-        } else {
-            return None;
-        };
-        let len = message.len();
-        let copied = out.get_mut(..len).map(|out| out.copy_from_slice(message));
-        message.clear();
-        copied.map(|()| (len, repeated))
+    /// Leaves the network: withdraws the registration, then says nothing until a new session.
+    fn leave(&mut self, config: &Config, keys: &mut KeyStore, utc: u32, env: &mut Env<'_>) {
+        self.left = true;
+        self.report_due = false;
+        if let Some(outstanding) = self.outstanding.take() {
+            self.node.forget(outstanding.invocation);
+        }
+        self.request.clear();
+        if self.registered_until.take().is_some() {
+            self.send(Purpose::Deregistration, 1, config, keys, utc, env);
+        }
     }
 
-    /// Answers the services of a request; returns whether all of them succeeded.
-    fn serve(
-        &self,
-        config: &Config,
-        device: &mut Device,
-        incoming: &Incoming<'_>,
-        (utc, env): (u32, &mut Env<'_>),
-        writer: &mut Writer<'_>,
-    ) -> Result<bool, Reject> {
-        // A message that does not parse to its end has no effect at all.
-        for service in incoming.payload.services() {
-            Request::parse(service?)?;
-        }
-        let serial = self.serial();
-        let mut session = Session::new(incoming.mode);
-        let mut succeeded = true;
-        for service in incoming.payload.services() {
-            let request = Request::parse(service?)?;
-            let (serial, context) = (serial.as_bytes(), (utc, &mut *env));
-            succeeded &= device.answer(
-                &config.device,
-                serial,
-                &request,
-                &mut session,
-                context,
-                writer,
-            )?;
-        }
-        Ok(succeeded)
+    /// Copies the next message to `out`; returns its length and whether it was sent before.
+    pub(super) fn poll_transmit(&mut self, out: &mut [u8]) -> Option<(usize, bool)> {
+        let datagram_len = DATAGRAM_LEN_DEFAULT;
+        let response = self.response.poll(datagram_len, out);
+        response.or_else(|| self.request.poll(datagram_len, out))
     }
 
     fn respond(
@@ -258,7 +307,7 @@ impl Reporter {
             .respond(reply_to, keys, utc, &mut message, put, env);
         // Without a key for the response there is none; the requester asks again.
         let len = built.map_or(0, |sent| sent.len);
-        store(&mut self.response, &message[..len]);
+        self.response.put(&message[..len], false);
     }
 
     fn conclude(
@@ -274,11 +323,12 @@ impl Reporter {
         match purpose {
             Purpose::Registration => {
                 let granted = Registered::parse(response.data)?;
-                let period = crate::Duration::from_secs(u64::from(granted.period_s));
+                let period = Duration::from_secs(u64::from(granted.period_s));
                 // Renew in time: nine tenths of what was granted.
                 self.registered_until = Some(env.now + period.scaled(9, 10));
                 self.report_due |= self.backlog.unconfirmed_len() > 0;
             }
+            Purpose::Deregistration => {}
             Purpose::Report(end_utc_s) => {
                 self.backlog.confirm(end_utc_s);
                 // More than fits into one report goes at once.
@@ -297,8 +347,11 @@ impl Reporter {
         utc: u32,
         env: &mut Env<'_>,
     ) {
-        let mut message = [0; MESSAGE_MAX];
+        let mut message = [0; REQUEST_MAX];
         let built = match purpose {
+            Purpose::Deregistration => {
+                self.build_deregistration(config, keys, utc, &mut message, env)
+            }
             Purpose::Registration => self.build_registration(config, keys, utc, &mut message, env),
             Purpose::Report(_) => self.build_report(config, keys, utc, &mut message, env),
         };
@@ -307,8 +360,7 @@ impl Reporter {
             self.request.clear();
             return;
         };
-        store(&mut self.request, &message[..sent.len]);
-        self.request_attempt = attempt;
+        self.request.put(&message[..sent.len], attempt > 1);
         self.outstanding = Some(Outstanding {
             purpose,
             invocation: sent.invocation,
@@ -349,6 +401,25 @@ impl Reporter {
         Some((Purpose::Registration, sent))
     }
 
+    fn build_deregistration(
+        &mut self,
+        config: &Config,
+        keys: &mut KeyStore,
+        utc: u32,
+        out: &mut [u8],
+        env: &mut Env<'_>,
+    ) -> Option<(Purpose, Sent)> {
+        let title = *self.node.local();
+        let deregister = Request::Deregister(title.get());
+        let options = options(config.report.mode, None);
+        let write = |writer: &mut Writer<'_>| put_service(writer, |writer| deregister.emit(writer));
+        let sent = self
+            .node
+            .request(&options, keys, utc, out, write, env)
+            .ok()?;
+        Some((Purpose::Deregistration, sent))
+    }
+
     fn build_report(
         &mut self,
         config: &Config,
@@ -386,18 +457,13 @@ impl Reporter {
     }
 }
 
-/// Keeps a message without the room in which it was built.
-fn store(buffer: &mut Vec<u8>, message: &[u8]) {
-    buffer.clear();
-    buffer.extend_from_slice(message);
-}
-
 fn options(mode: Mode, qualifier: Option<Qualifier>) -> Options {
     Options {
         mode,
         response: ResponseControl::Always,
         qualifier,
         ed_class: Some(DEVICE_CLASS),
+        terse: false,
     }
 }
 

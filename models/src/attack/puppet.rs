@@ -108,7 +108,9 @@ impl Puppets {
             let (outcome, cause) = match event {
                 MeterEvent::Authenticated { .. } => ("accepted", None),
                 MeterEvent::AuthenticationFailed { cause } => ("rejected", Some(cause)),
-                MeterEvent::KeyEnded(_) | MeterEvent::Switch(_) => continue,
+                MeterEvent::KeyEnded(_) | MeterEvent::Switch(_) | MeterEvent::Discarded(_) => {
+                    continue;
+                }
             };
             scene.orders.push(Order::Note(Deed {
                 action: "authenticate",

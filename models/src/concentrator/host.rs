@@ -318,7 +318,7 @@ impl<A: Agenda, X: Exchange> ConcentratorHost<'_, '_, A, X> {
             Direction::Down => fleet.meter_of_address(*destination.ip()),
         };
         let kind = MessageType::classify(source.port(), &octets);
-        let application = matches!(kind, MessageType::C1222Request | MessageType::C1222Response);
+        let application = kind.is_application();
         if let Some(meter) = meter.filter(|meter| application && fleet.is_sampled(*meter)) {
             let times = (sent, self.now);
             let record = message_record(meter, direction, (kind, &octets), times, cause);

@@ -283,6 +283,11 @@ impl<A: Agenda, X: Exchange> InstanceHost<'_, '_, A, X> {
                     });
                 }
                 HeadendEvent::Command(report) => self.record_command(meter, report),
+                HeadendEvent::Discarded(reject) => {
+                    let node = NodeId::Instance(self.instance.index);
+                    let (protocol, cause) = (Channel::C1222.name(), reject.name());
+                    self.context.telemetry.reject(node, protocol, cause);
+                }
             }
         }
     }
@@ -378,7 +383,7 @@ impl<A: Agenda, X: Exchange> InstanceHost<'_, '_, A, X> {
             return None;
         }
         let kind = MessageType::classify(port, octets);
-        let application = matches!(kind, MessageType::C1222Request | MessageType::C1222Response);
+        let application = kind.is_application();
         application.then(|| {
             let meter = self.context.fleet.meter_at(self.instance.index, rank);
             message_record(

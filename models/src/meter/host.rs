@@ -397,7 +397,7 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
         octets: &[u8],
         sent: Time,
     ) -> Option<crate::telemetry::MessageRecord> {
-        let application = matches!(kind, MessageType::C1222Request | MessageType::C1222Response);
+        let application = kind.is_application();
         (application && self.meter.placement.sampled).then(|| {
             let meter = self.meter.placement.meter;
             message_record(
@@ -506,6 +506,11 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
                     epoch,
                 }),
                 MeterEvent::Switch(event) => self.record_switch(event),
+                MeterEvent::Discarded(reject) => {
+                    let node = NodeId::Meter(self.meter.placement.meter);
+                    let (protocol, cause) = (Channel::C1222.name(), reject.name());
+                    self.context.telemetry.reject(node, protocol, cause);
+                }
             }
         }
         ending

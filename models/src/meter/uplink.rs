@@ -161,7 +161,7 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
         telemetry.reject(NodeId::Meter(meter), "link", cause);
         let datagram = self.context.pool.get_mut(held.handle);
         let kind = MessageType::classify(datagram.destination.port(), &datagram.octets);
-        let application = matches!(kind, MessageType::C1222Request | MessageType::C1222Response);
+        let application = kind.is_application();
         if application && self.meter.placement.sampled {
             let times = (datagram.sent, self.now.max(datagram.sent));
             let message = (kind, &datagram.octets[..]);

@@ -25,22 +25,23 @@ use crate::{Duration, Env, Instant};
 
 const UTC: u32 = 1_767_225_600;
 const TITLE: &[u8] = &[0x60, 0x7C, 0x86, 0xF7, 0x54, 0x01, 0x16, 0x00, 0x02, 0x64];
-const ENCRYPTED: Options = Options {
+pub(super) const ENCRYPTED: Options = Options {
     mode: Mode::Encrypted,
     response: ResponseControl::Always,
     qualifier: None,
     ed_class: None,
+    terse: false,
 };
-const READ: Request<'static> = Request::Read(Read {
+pub(super) const READ: Request<'static> = Request::Read(Read {
     table: TableId::standard(1),
     selector: Selector::Full,
 });
 
 /// One end: node, keys, clock.
-struct End {
-    node: Node,
-    keys: KeyStore,
-    now: u64,
+pub(super) struct End {
+    pub(super) node: Node,
+    pub(super) keys: KeyStore,
+    pub(super) now: u64,
     rng: ChaCha8Rng,
     work: Work,
 }
@@ -57,11 +58,11 @@ impl End {
         }
     }
 
-    fn utc(&self) -> u32 {
+    pub(super) fn utc(&self) -> u32 {
         UTC + self.now as u32
     }
 
-    fn install(&mut self, kid32: u32, activate: bool) {
+    pub(super) fn install(&mut self, kid32: u32, activate: bool) {
         let now = Instant::from_secs(self.now);
         let mut env = Env::new(now, &mut self.rng, &mut self.work);
         let emsk = Secret::new([kid32 as u8; 64]);
@@ -74,11 +75,11 @@ impl End {
         }
     }
 
-    fn request(&mut self, options: &Options, service: &Request<'_>) -> (Vec<u8>, Sent) {
+    pub(super) fn request(&mut self, options: &Options, service: &Request<'_>) -> (Vec<u8>, Sent) {
         self.try_request(options, service).unwrap()
     }
 
-    fn try_request(
+    pub(super) fn try_request(
         &mut self,
         options: &Options,
         service: &Request<'_>,
@@ -103,7 +104,11 @@ impl End {
         Ok((out[..sent.len].to_vec(), sent))
     }
 
-    fn respond(&mut self, to: &ReplyTo, response: Response<'_>) -> Result<Vec<u8>, SendError> {
+    pub(super) fn respond(
+        &mut self,
+        to: &ReplyTo,
+        response: Response<'_>,
+    ) -> Result<Vec<u8>, SendError> {
         let utc = self.utc();
         let now = Instant::from_secs(self.now);
         let mut env = Env::new(now, &mut self.rng, &mut self.work);
@@ -119,7 +124,7 @@ impl End {
         Ok(out[..sent.len].to_vec())
     }
 
-    fn receive<'a>(&mut self, bytes: &'a mut [u8]) -> Result<Incoming<'a>, Reject> {
+    pub(super) fn receive<'a>(&mut self, bytes: &'a mut [u8]) -> Result<Incoming<'a>, Reject> {
         let utc = self.utc();
         let now = Instant::from_secs(self.now);
         let mut env = Env::new(now, &mut self.rng, &mut self.work);
@@ -127,14 +132,14 @@ impl End {
     }
 
     /// Receives a copy, for messages that are delivered more than once.
-    fn hear(&mut self, bytes: &[u8]) -> Result<Kind, Reject> {
+    pub(super) fn hear(&mut self, bytes: &[u8]) -> Result<Kind, Reject> {
         self.receive(&mut bytes.to_vec())
             .map(|incoming| incoming.kind)
     }
 }
 
 /// A meter and its head-end with one key.
-fn pair() -> (End, End) {
+pub(super) fn pair() -> (End, End) {
     let mut meter = End::new(Role::Meter, ".2.100", ".1.7", Config::default());
     let mut host = End::new(Role::Server, ".1.7", ".2.100", Config::default());
     meter.install(1, true);
@@ -142,7 +147,7 @@ fn pair() -> (End, End) {
     (meter, host)
 }
 
-fn reply(kind: Kind) -> ReplyTo {
+pub(super) fn reply(kind: Kind) -> ReplyTo {
     match kind {
         Kind::Request(to) => to,
         Kind::Response(_) => panic!("a request was expected"),

@@ -3,5 +3,6 @@
 mod association;
 mod data;
 mod parsers;
+mod sessions;
 mod support;
 mod vectors;
