@@ -33,8 +33,8 @@ const RESPONSE_MAX: usize = 4 + u16::MAX as usize;
 
 /// What serves the tables behind the port.
 pub trait Tables {
-    /// A session begins; it has the rights of everybody.
-    fn begin(&mut self);
+    /// A session of user `user_id` begins; it has the rights of everybody.
+    fn begin(&mut self, user_id: u16);
 
     /// Serves a Read, Write or Security: writes the code and data of the response.
     ///
@@ -398,8 +398,8 @@ impl Server {
 
     fn log_on(&mut self, logon: &Logon, tables: &mut dyn Tables) {
         self.state = State::Session;
-        tables.begin();
         let Logon { user_id, user, .. } = *logon;
+        tables.begin(user_id);
         if let Some(contact) = &mut self.contact {
             contact.user = Some((user_id, user));
             contact.groups.0 |= tables.groups().0;

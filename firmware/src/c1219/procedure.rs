@@ -32,6 +32,11 @@ impl ProcedureId {
         self.0 & 0x0FFF
     }
 
+    /// Whether it is one of the manufacturer's.
+    pub const fn is_manufacturer(self) -> bool {
+        self.0 & 0x0800 != 0
+    }
+
     /// 0: ST8 on completion, 1: on exception, 2: never, 3: at once and on completion.
     pub const fn selector(self) -> u8 {
         (self.0 >> 12) as u8

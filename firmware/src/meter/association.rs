@@ -184,7 +184,7 @@ impl Service<'_, '_> {
         let (authentication, user_id) = (incoming.authentication, logon.user_id);
         self.node
             .open_session(Session::new(authentication, user_id, idle, now));
-        self.rights = Rights::new(incoming.mode);
+        self.rights = Rights::new(incoming.mode).of_user(logon.user_id);
         put_service(writer, |writer| {
             Response::OK.emit(writer)?;
             writer.u16(granted_s)

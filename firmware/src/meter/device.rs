@@ -1,79 +1,56 @@
 //! The end device: serves its C12.19 tables and runs procedures.
 //!
 //! A request is answered service by service, with the rights that its password gives. Nothing of
-//! this is volatile: what a procedure has done survives a loss of power, and so does its result.
+//! this is volatile: what a procedure has done survives a loss of power, and so do its result, the
+//! logs and whatever was written. A device keeps nothing before somebody has asked for something;
+//! until then everything it shows is that of the factory.
+
+mod factory;
+mod pending;
+mod procedures;
+mod ring;
+mod settings;
+mod tables;
+#[cfg(test)]
+mod tests;
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
+use alloc::vec;
+use alloc::vec::Vec;
 
-use super::switch::{Answer, Source, Switch, SwitchPolicy, SwitchStep};
+use zeroize::Zeroize;
+
+use super::switch::{Answer as SwitchAnswer, Source, Switch, SwitchPolicy, SwitchStep};
 use crate::Env;
 use crate::c1218;
 use crate::c1219::access::{Groups, Password, Permissions};
-use crate::c1219::general::{GenConfig, ManufacturerId, ModeStatus, put_text};
-use crate::c1219::procedure::{Initiate, Outcome, ProcedureId, ResultCode};
-use crate::c1219::switch::{self, SwitchCommand, SwitchResponse};
+use crate::c1219::codec::{Encoder, Window};
+use crate::c1219::log::{EventCode, EventsId};
+use crate::c1219::procedure::{Initiate, ProcedureId, ResultCode};
+use crate::c1219::types::contains;
 use crate::c1222::epsem::{Mode, put_service};
 use crate::c1222::service::{
-    Identification, Read, Request, Response, ResponseCode, Selector, TableId, Write, put_read_data,
+    self, Identification, Read, Request, Response, ResponseCode, Selector, TableId, Write,
+    put_read_data,
 };
-use crate::time::Instant;
+use crate::time::{Duration, Instant, earlier};
 use crate::wire::{Error, Writer};
+use pending::{Pending, PendingTables};
+use ring::{Entry, Ring};
+use settings::Settings;
+use tables::Context;
 
-/// Octets of the longest table that is served.
-const TABLE_MAX: usize = 64;
-/// MAX_PROC_PARM_LENGTH.
-const PARAMETERS_MAX: u8 = 32;
-/// MAX_RESP_DATA_LEN.
-const RESPONSE_MAX: u8 = 16;
 /// Octets of a service beyond the data that it carries: length, code, count, checksum.
 const READ_OVERHEAD: usize = 8;
+/// Code of the manufacturer's event that a password was wrong.
+const WRONG_PASSWORD: EventCode = EventCode(0x0800);
 
-/// ST0: little-endian, ISO 646, TM_FORMAT 2, access by offset; an electricity meter of 2008.
-const CONFIG: GenConfig<'static> = GenConfig {
-    format_control: [0x02, 0x0A, 0x8A],
-    device_class: *b"SH2E",
-    nameplate_type: 2,
-    default_set_used: 0,
-    parameters_max: PARAMETERS_MAX,
-    response_max: RESPONSE_MAX,
-    version: 2,
-    revision: 0,
-    pending: 0,
-    manufacturer_status: 2,
-    // 0, 1, 3, 5, 7, 8
-    standard_tables: &[0b1010_1011, 0b0000_0001],
-    manufacturer_tables: &[0b0000_0001],
-    standard_procedures: &[],
-    manufacturer_procedures: &[0b0000_0001],
-    standard_writable: &[0b1000_0000, 0],
-    manufacturer_writable: &[0],
-};
-
-/// ST44, and the default of ST43 where nothing else is said: whoever has a key may read.
-const PERMISSIONS: [Permissions; 4] = [
-    Permissions {
-        id: 0x0007,
-        read: 0x0E,
-        write: 0x0E,
-    },
-    Permissions {
-        id: 0x2008,
-        read: 0xFF,
-        write: 0x00,
-    },
-    Permissions {
-        id: 0x2800,
-        read: 0xFF,
-        write: 0x00,
-    },
-    Permissions {
-        id: 0x1800,
-        read: 0x00,
-        write: 0x08,
-    },
-];
+/// The history log.
+type History = Ring<{ factory::HISTORY_ARGUMENT }, { factory::HISTORY_ENTRIES }>;
+/// The event log.
+type EventLog = Ring<{ factory::EVENT_ARGUMENT }, { factory::EVENT_ENTRIES }>;
 
 /// What the meter's host learns of the switch: the sequence number of an order and its fate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,6 +78,8 @@ pub(super) struct Session {
     groups: Groups,
     secured: bool,
     source: Source,
+    /// Number of the user, for the logs; 0 if he has not named one.
+    user: u16,
 }
 
 impl Session {
@@ -110,6 +89,7 @@ impl Session {
             groups: Groups::GUEST,
             secured: mode != Mode::Clear,
             source: Source::Network,
+            user: 0,
         }
     }
 
@@ -119,6 +99,7 @@ impl Session {
             groups: Groups::GUEST,
             secured: true,
             source: Source::Optical,
+            user: 0,
         }
     }
 
@@ -127,11 +108,17 @@ impl Session {
         self.groups
     }
 
+    /// The same rights of a user who has told his number.
+    pub(super) const fn of_user(self, user: u16) -> Self {
+        Self { user, ..self }
+    }
+
     /// A message in `mode` within a session of which `kept` are the rights, if it is in one.
     pub(super) fn resumed(kept: Option<Self>, mode: Mode) -> Self {
         let fresh = Self::new(mode);
         kept.map_or(fresh, |kept| Self {
             groups: kept.groups,
+            user: kept.user,
             ..fresh
         })
     }
@@ -142,21 +129,40 @@ impl Session {
     }
 }
 
-/// ST8 as it is kept.
-#[derive(Clone, Copy, Debug, Default)]
+/// ST7 and ST8 as they are kept.
+#[derive(Clone, Debug)]
 struct Posted {
     procedure: ProcedureId,
     sequence: u8,
+    parameters: Vec<u8>,
     result: ResultCode,
-    response: Option<SwitchResponse>,
+    data: Vec<u8>,
+}
+
+impl Posted {
+    /// Whether `initiate` asks for what has been done, or is being done.
+    fn repeats(&self, initiate: &Initiate<'_>) -> bool {
+        self.procedure == initiate.procedure
+            && self.sequence == initiate.sequence
+            && self.parameters == initiate.parameters
+            && matches!(self.result, ResultCode::Completed | ResultCode::Accepted)
+    }
 }
 
 /// The end device behind the tables.
 #[derive(Debug)]
 struct State {
     switch: Switch,
-    posted: Posted,
+    posted: Option<Posted>,
     events: VecDeque<SwitchEvent>,
+    settings: Settings,
+    pending: PendingTables,
+    /// When a pending table becomes valid by itself.
+    activate_at: Option<Instant>,
+    history: History,
+    log: EventLog,
+    /// ED_STD_STATUS1.
+    status1: u16,
 }
 
 /// An end device; nothing is kept before somebody has asked for something.
@@ -195,6 +201,11 @@ impl Device {
         (utc, env): (u32, &mut Env<'_>),
         writer: &mut Writer<'_>,
     ) -> Result<bool, Error> {
+        let context = Context {
+            config,
+            serial,
+            utc,
+        };
         let code = match request {
             Request::Identification => {
                 put_service(writer, |writer| {
@@ -203,53 +214,70 @@ impl Device {
                 })?;
                 return Ok(true);
             }
-            Request::Read(read) => match self.read(serial, read, *session) {
-                Ok(table) => return put_table(&table, read.selector, writer),
-                Err(code) => code,
+            Request::Read(read) => match self.read(read, *session, &context, writer.remaining()) {
+                Ok(data) => {
+                    put_service(writer, |writer| {
+                        Response::OK.emit(writer)?;
+                        put_read_data(writer, &data)
+                    })?;
+                    return Ok(true);
+                }
+                Err(ReadError::TooLong(room)) => {
+                    put_service(writer, |writer| {
+                        writer.u8(ResponseCode::Rstl.into())?;
+                        writer.u32(room)
+                    })?;
+                    return Ok(false);
+                }
+                Err(ReadError::Refused(code)) => code,
             },
             Request::Write(_) if self.attended && session.source != Source::Optical => {
                 ResponseCode::Bsy
             }
-            Request::Write(write) => self.write(config, write, *session, utc, env),
-            Request::Security(password) => {
-                let known = config
-                    .passwords
-                    .iter()
-                    .find(|entry| password.is(&entry.password));
-                match known.filter(|_| session.secured) {
-                    Some(entry) => {
-                        session.groups = Groups(Groups::GUEST.0 | entry.groups.0);
-                        ResponseCode::Ok
-                    }
-                    None => ResponseCode::Isc,
-                }
+            Request::Write(write) => {
+                let written = self.write(write, *session, &context, env.now);
+                written.err().unwrap_or(ResponseCode::Ok)
             }
+            Request::Security(password) => self.authorise(password, session, &context),
             _ => ResponseCode::Sns,
         };
         put_service(writer, |writer| Response::of(code).emit(writer))?;
         Ok(code == ResponseCode::Ok)
     }
 
-    /// Moves the switch if that is due.
+    /// Moves the switch and activates pending tables if that is due.
     pub(super) fn handle_timeout(&mut self, config: &DeviceConfig, utc: u32, now: Instant) {
         let Some(state) = &mut self.state else {
             return;
         };
-        if let Some(answer) = state.switch.handle_timeout(&config.switch, utc, now) {
-            let posted = &mut state.posted;
-            // ST8 may speak of another order by now, which was refused while this one waited.
-            let of = answer.steps[0].map(|(sequence, _)| sequence);
-            if posted.result == ResultCode::Accepted && Some(posted.sequence) == of {
-                posted.result = answer.result;
-                posted.response = Some(answer.response);
+        if state.activate_at.is_some_and(|at| at <= now) {
+            let due = |pending: &Pending| pending.due_utc().is_some_and(|due| due <= utc);
+            for pending in state.pending.take(due) {
+                self.apply_pending(&pending, utc);
             }
-            state.report(&answer);
+            self.schedule_activation(utc, now);
+        }
+        let Some(state) = &mut self.state else {
+            return;
+        };
+        if let Some(answer) = state.switch.handle_timeout(&config.switch, utc, now) {
+            self.conclude(&answer, utc);
         }
     }
 
-    /// When the switch moves next.
+    /// When the switch moves next, or a pending table becomes valid.
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        self.state.as_ref()?.switch.poll_timeout()
+        let state = self.state.as_ref()?;
+        earlier(state.switch.poll_timeout(), state.activate_at)
+    }
+
+    /// Sets the alarm for the next pending table that becomes valid by itself.
+    fn schedule_activation(&mut self, utc: u32, now: Instant) {
+        if let Some(state) = &mut self.state {
+            let due = state.pending.due_utc();
+            let pause = due.map(|due| Duration::from_secs(due.saturating_sub(utc).into()));
+            state.activate_at = pause.map(|pause| now + pause);
+        }
     }
 
     /// What became of an order to the switch.
@@ -274,247 +302,263 @@ impl Device {
         self.state.get_or_insert_with(|| {
             Box::new(State {
                 switch: Switch::new(seed),
-                posted: Posted::default(),
+                posted: None,
                 events: VecDeque::new(),
+                settings: Settings::new(),
+                pending: PendingTables::new(),
+                activate_at: None,
+                history: History::new(),
+                log: EventLog::new(),
+                status1: 0,
             })
         })
     }
 
-    /// The octets of a table.
+    /// The switch as it is.
+    fn switch(&self) -> Switch {
+        let new = Switch::new(self.seed);
+        self.state.as_ref().map_or(new, |state| state.switch)
+    }
+
+    /// The record of ST44 or ST43 about a table or procedure.
+    fn permission(&self, subject: u16) -> Option<Permissions> {
+        const FACTORY: Settings = Settings::new();
+        match &self.state {
+            Some(state) => state.settings.permission(subject),
+            None => FACTORY.permission(subject),
+        }
+    }
+
+    /// The part of a table that is asked for, if its response fits into `room` octets.
     fn read(
         &self,
-        serial: &[u8],
         read: &Read<'_>,
         session: Session,
-    ) -> Result<Table, ResponseCode> {
-        match read.selector {
+        context: &Context<'_>,
+        room: usize,
+    ) -> Result<Vec<u8>, ReadError> {
+        let (offset, count) = match read.selector {
+            Selector::Full => (0, None),
+            Selector::Offset(offset, count) => (offset as usize, Some(usize::from(count))),
+            // DATA_ACCESS_METHOD of ST0: by offset alone.
+            Selector::Default | Selector::Indices(..) => return Err(ResponseCode::Sns.into()),
+        };
+        let mut measure = Window::measuring();
+        let mut out = Encoder::new(&mut measure);
+        // Whether a table exists is told by ST0, which everybody may read.
+        self.emit(read.table, context, &mut out)
+            .map_err(|_| ResponseCode::Iar)?;
+        let rule = self.permission(read.table.0 & Self::SUBJECT);
+        if !rule.is_some_and(|rule| rule.may_read(session.groups)) {
+            return Err(ResponseCode::Isc.into());
+        }
+        let len = measure
+            .total()
+            .checked_sub(offset)
+            .ok_or(ResponseCode::Onp)?;
+        let count = count.unwrap_or(len);
+        if count > len {
+            return Err(ResponseCode::Onp.into());
+        }
+        let room = room.saturating_sub(READ_OVERHEAD);
+        if count > room {
+            return Err(ReadError::TooLong(room as u32));
+        }
+        let mut data = vec![0; count];
+        let mut window = Window::new(offset, &mut data);
+        self.emit(read.table, context, &mut Encoder::new(&mut window))
+            .map_err(|_| ResponseCode::Err)?;
+        Ok(data)
+    }
+
+    /// Bits of a table number that ST44 tells tables apart by: a pending image is like its table.
+    const SUBJECT: u16 = 0x0FFF;
+
+    /// Writes to a table or to its pending image, or runs a procedure.
+    fn write(
+        &mut self,
+        write: &Write<'_>,
+        session: Session,
+        context: &Context<'_>,
+        now: Instant,
+    ) -> Result<(), ResponseCode> {
+        match write.selector {
             Selector::Full | Selector::Offset(..) => {}
             Selector::Default | Selector::Indices(..) => return Err(ResponseCode::Sns),
         }
-        let table = Table::new(|writer| self.emit(serial, read.table, writer));
-        // Whether a table exists is told by ST0, which everybody may read.
-        let table = table.ok_or(ResponseCode::Iar)?;
-        let allowed = permissions(read.table.0).is_none_or(|rule| rule.may_read(session.groups));
-        if allowed {
-            Ok(table)
+        let id = write.table;
+        let exists = !id.is_manufacturer() && tables::is_writable(id.number());
+        if !exists || id.is_pending() && !tables::can_wait(id.number()) {
+            return Err(ResponseCode::Iar);
+        }
+        let rule = self.permission(id.0 & Self::SUBJECT);
+        if !session.secured || !rule.is_some_and(|rule| rule.may_write(session.groups)) {
+            return Err(ResponseCode::Isc);
+        }
+        if id == TableId::standard(7) {
+            return self.write_procedure(write, session, context, now);
+        }
+        let octets = self.setting(id.number(), context);
+        let octets = octets.map_err(|_| ResponseCode::Err)?;
+        if id.is_pending() {
+            let pending = &mut self.state().pending;
+            pending.write(id.number(), octets.len(), write.selector, write.data)?;
+            self.schedule_activation(context.utc, now);
         } else {
-            Err(ResponseCode::Isc)
+            let written = settings::overlaid(octets, write.selector, write.data);
+            let mut octets = written.ok_or(ResponseCode::Onp)?;
+            let checked = settings::check(id.number(), &octets);
+            if checked.is_ok() {
+                self.state().settings.set(id.number(), &octets);
+            }
+            octets.as_mut_slice().zeroize();
+            checked.map_err(|_| ResponseCode::Onp)?;
         }
+        let done = ResultCode::Completed;
+        self.record_use(EventCode::TABLE_WRITTEN, id.0, done, session, context.utc);
+        Ok(())
     }
 
-    fn emit(&self, serial: &[u8], id: TableId, writer: &mut Writer<'_>) -> Result<(), Error> {
-        const ST0: TableId = TableId::standard(0);
-        const ST1: TableId = TableId::standard(1);
-        const ST3: TableId = TableId::standard(3);
-        const ST5: TableId = TableId::standard(5);
-        const ST7: TableId = TableId::standard(7);
-        const ST8: TableId = TableId::standard(8);
-        let posted = self
-            .state
-            .as_ref()
-            .map_or(Posted::default(), |state| state.posted);
-        match id {
-            ST0 => CONFIG.emit(writer),
-            ST1 => manufacturer(serial).emit(writer),
-            ST3 => ModeStatus {
-                mode: 1,
-                ..ModeStatus::default()
-            }
-            .emit(writer),
-            ST5 => put_text(serial, 20, writer),
-            ST7 => Initiate {
-                procedure: posted.procedure,
-                sequence: posted.sequence,
-                parameters: &[],
-            }
-            .emit(writer),
-            ST8 => posted.emit(writer),
-            switch::TABLE => {
-                let switch = self
-                    .state
-                    .as_ref()
-                    .map_or(Switch::new(self.seed), |state| state.switch);
-                switch.table().emit(writer)
-            }
-            _ => Err(Error::Unsupported(id.0)),
-        }
-    }
-
-    /// Writes to a table: ST7 alone can be written, as a whole.
-    fn write(
+    fn write_procedure(
         &mut self,
-        config: &DeviceConfig,
         write: &Write<'_>,
         session: Session,
-        utc: u32,
-        env: &mut Env<'_>,
-    ) -> ResponseCode {
-        match write.selector {
-            Selector::Full | Selector::Offset(0, _) => {}
-            Selector::Offset(..) => return ResponseCode::Onp,
-            Selector::Default | Selector::Indices(..) => return ResponseCode::Sns,
-        }
-        if write.table != TableId::standard(7) {
-            return ResponseCode::Iar;
-        }
-        let groups = session.groups;
-        if !session.secured || !permissions(7).is_some_and(|rule| rule.may_write(groups)) {
-            return ResponseCode::Isc;
-        }
-        let Ok(initiate) = Initiate::parse(write.data) else {
-            return ResponseCode::Onp;
-        };
-        if initiate.parameters.len() > usize::from(PARAMETERS_MAX) {
-            return ResponseCode::Onp;
-        }
-        let posted = self.state().posted;
-        // What is sent again because its response was lost is not done again.
-        let again = posted.procedure == initiate.procedure
-            && posted.sequence == initiate.sequence
-            && matches!(posted.result, ResultCode::Completed | ResultCode::Accepted)
-            && posted.response.is_some();
-        if !again {
-            self.run(config, &initiate, session, utc, env);
-        }
-        ResponseCode::Ok
+        context: &Context<'_>,
+        now: Instant,
+    ) -> Result<(), ResponseCode> {
+        let whole = matches!(write.selector, Selector::Full | Selector::Offset(0, _));
+        let initiate = Initiate::parse(write.data)
+            .ok()
+            .filter(|initiate| initiate.parameters.len() <= usize::from(factory::PARAMETERS_MAX))
+            .filter(|_| whole)
+            .ok_or(ResponseCode::Onp)?;
+        self.initiate(&initiate, session, context, now);
+        Ok(())
     }
 
-    /// Runs a procedure and posts its result.
-    ///
-    /// ST8 is posted at once whatever the selector says, unless it forbids any response: whoever
-    /// reads it in the same message has to see its own sequence number.
-    fn run(
+    /// Gives a session the rights of a password.
+    fn authorise(
         &mut self,
-        config: &DeviceConfig,
-        initiate: &Initiate<'_>,
-        session: Session,
-        utc: u32,
-        env: &mut Env<'_>,
-    ) {
-        const NEVER: u8 = 2;
-        let procedure = initiate.procedure.procedure();
-        let rule = permissions(Permissions::of_procedure(procedure));
-        let Session { groups, source, .. } = session;
-        let (result, response) = if procedure != switch::PROCEDURE.procedure() {
-            (ResultCode::Unrecognized, None)
-        } else if !rule.is_some_and(|rule| rule.may_write(groups)) {
-            (ResultCode::NoAuthorization, None)
-        } else if let Ok(command) = SwitchCommand::parse(initiate.parameters) {
-            let sequence = initiate.sequence;
-            let state = self.state();
-            let answer =
-                state
-                    .switch
-                    .order(&config.switch, command, sequence, utc, env.now, source);
-            state.report(&answer);
-            (answer.result, Some(answer.response))
-        } else {
-            (ResultCode::InvalidParameter, None)
-        };
-        if initiate.procedure.selector() != NEVER {
-            self.state().posted = Posted {
-                procedure: initiate.procedure,
-                sequence: initiate.sequence,
-                result,
-                response,
-            };
+        password: &service::Password,
+        session: &mut Session,
+        context: &Context<'_>,
+    ) -> ResponseCode {
+        session.user = password.user_id.unwrap_or(session.user);
+        let own = self.state.as_ref();
+        let own = own.and_then(|state| state.settings.passwords());
+        let known = own
+            .unwrap_or(&context.config.passwords)
+            .iter()
+            .find(|entry| entry.groups != Groups::NONE && password.is(&entry.password));
+        match known.filter(|_| session.secured) {
+            Some(entry) => {
+                session.groups = Groups(Groups::GUEST.0 | entry.groups.0);
+                ResponseCode::Ok
+            }
+            None => {
+                let user = session.user.to_le_bytes();
+                self.record(context.utc, WRONG_PASSWORD, &user);
+                ResponseCode::Isc
+            }
         }
     }
-}
 
-impl State {
-    fn report(&mut self, answer: &Answer) {
+    /// Tells the host and the log what has become of an order to the switch.
+    fn report(&mut self, answer: &SwitchAnswer, utc: u32) {
         // What is taken back comes before what takes it back.
         let steps = answer.steps.into_iter().rev().flatten();
-        self.events
+        let state = self.state();
+        state
+            .events
             .extend(steps.map(|(sequence, step)| SwitchEvent { sequence, step }));
-    }
-}
-
-impl Posted {
-    fn emit(&self, writer: &mut Writer<'_>) -> Result<(), Error> {
-        Outcome {
-            procedure: self.procedure,
-            sequence: self.sequence,
-            result: self.result,
-            data: &[],
+        let table = state.switch.table();
+        let has_moved = |(_, step)| matches!(step, SwitchStep::Done { moved: true, .. });
+        if answer.steps.into_iter().flatten().any(has_moved) {
+            let argument = [table.state.into(), table.last_source, table.last_sequence];
+            self.record(utc, EventCode::CONTROL_POINT, &argument);
         }
-        .emit(writer)?;
-        self.response
-            .map_or(Ok(()), |response| response.emit(writer))
-    }
-}
-
-/// The octets of a table on their way into a response.
-struct Table {
-    octets: [u8; TABLE_MAX],
-    len: usize,
-}
-
-impl Table {
-    fn new(emit: impl FnOnce(&mut Writer<'_>) -> Result<(), Error>) -> Option<Self> {
-        let mut octets = [0; TABLE_MAX];
-        let mut writer = Writer::new(&mut octets);
-        emit(&mut writer).ok()?;
-        let len = writer.len();
-        Some(Self { octets, len })
     }
 
-    fn part(&self, selector: Selector<'_>) -> Option<&[u8]> {
-        let octets = &self.octets[..self.len];
-        match selector {
-            Selector::Offset(offset, count) => {
-                let start = usize::try_from(offset).ok()?;
-                octets.get(start..start.checked_add(usize::from(count))?)
+    /// Enters an event into the event log, if ST75 wants it.
+    fn record(&mut self, utc: u32, event: EventCode, argument: &[u8]) {
+        let state = self.state();
+        let chosen = state.settings.get(75).is_none_or(|octets| {
+            let control = factory::parsed_control(octets);
+            control.is_some_and(|control| wants(&control.events, event))
+        });
+        if chosen {
+            let mut octets = [0; factory::EVENT_ARGUMENT];
+            for (target, octet) in octets.iter_mut().zip(argument) {
+                *target = *octet;
             }
-            _ => Some(octets),
+            state.log.push(Entry {
+                utc,
+                event,
+                user: 0,
+                code: 0,
+                argument: octets,
+            });
+        }
+    }
+
+    /// Enters the use of a table or procedure into the history log, if ST73 wants it.
+    fn record_use(
+        &mut self,
+        event: EventCode,
+        code: u16,
+        result: ResultCode,
+        session: Session,
+        utc: u32,
+    ) {
+        let state = self.state();
+        let chosen = state.settings.get(73).is_none_or(|octets| {
+            factory::parsed_control(octets).is_some_and(|control| {
+                let procedures = [control.standard_procedures, control.manufacturer_procedures];
+                let tables = [control.standard_tables, control.manufacturer_tables];
+                let [standard, manufacturer] = if event == EventCode::PROCEDURE {
+                    procedures
+                } else {
+                    tables
+                };
+                let set = if code & 0x0800 != 0 {
+                    manufacturer
+                } else {
+                    standard
+                };
+                wants(&control.events, event) && contains(set, code & 0x07FF)
+            })
+        });
+        if chosen {
+            state.history.push(Entry {
+                utc,
+                event,
+                user: session.user,
+                code,
+                argument: [result.into(), 0],
+            });
         }
     }
 }
 
-/// Writes the response to a read.
-fn put_table(
-    table: &Table,
-    selector: Selector<'_>,
-    writer: &mut Writer<'_>,
-) -> Result<bool, Error> {
-    let Some(data) = table.part(selector) else {
-        put_service(writer, |writer| {
-            Response::of(ResponseCode::Onp).emit(writer)
-        })?;
-        return Ok(false);
-    };
-    if writer.remaining() < data.len() + READ_OVERHEAD {
-        let room = writer.remaining().saturating_sub(READ_OVERHEAD) as u32;
-        put_service(writer, |writer| {
-            writer.u8(ResponseCode::Rstl.into())?;
-            writer.u32(room)
-        })?;
-        return Ok(false);
-    }
-    put_service(writer, |writer| {
-        Response::OK.emit(writer)?;
-        put_read_data(writer, data)
-    })?;
-    Ok(true)
+/// Why a table is not read.
+enum ReadError {
+    /// With this response.
+    Refused(ResponseCode),
+    /// The response would be longer than so many octets of data.
+    TooLong(u32),
 }
 
-fn permissions(subject: u16) -> Option<Permissions> {
-    PERMISSIONS
-        .into_iter()
-        .find(|rule| rule.subject() == subject)
+impl From<ResponseCode> for ReadError {
+    fn from(code: ResponseCode) -> Self {
+        Self::Refused(code)
+    }
 }
 
-fn manufacturer(serial: &[u8]) -> ManufacturerId {
-    let mut serial_number = [b' '; 16];
-    for (target, octet) in serial_number.iter_mut().zip(serial) {
-        *target = *octet;
-    }
-    ManufacturerId {
-        manufacturer: *b"TOSH",
-        model: *b"SH2E1   ",
-        hardware: [1, 0],
-        firmware: [2, 3],
-        serial_number,
+/// Whether an event is in the SETs of a log control.
+fn wants(events: &EventsId<'_>, event: EventCode) -> bool {
+    if event.0 & 0x0800 != 0 {
+        contains(events.manufacturer, event.0 & 0x07FF)
+    } else {
+        contains(events.standard, event.0)
     }
 }

@@ -113,8 +113,8 @@ struct Desk<'a, 'e> {
 }
 
 impl Tables for Desk<'_, '_> {
-    fn begin(&mut self) {
-        *self.rights = Session::local();
+    fn begin(&mut self, user_id: u16) {
+        *self.rights = Session::local().of_user(user_id);
     }
 
     fn serve(&mut self, request: &Request<'_>, response: &mut Writer<'_>) -> Result<(), Error> {

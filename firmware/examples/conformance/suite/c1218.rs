@@ -22,7 +22,7 @@ pub(super) struct Script {
 }
 
 impl Tables for Script {
-    fn begin(&mut self) {}
+    fn begin(&mut self, _: u16) {}
 
     fn serve(&mut self, _: &Service<'_>, response: &mut Writer<'_>) -> Result<(), Error> {
         self.served += 1;

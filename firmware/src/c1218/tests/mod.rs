@@ -67,7 +67,7 @@ impl Memory {
 }
 
 impl Tables for Memory {
-    fn begin(&mut self) {
+    fn begin(&mut self, _: u16) {
         self.trusted = false;
     }
 

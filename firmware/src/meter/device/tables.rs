@@ -1,0 +1,258 @@
+//! Which tables there are, and what they hold now.
+//!
+//! | tables | content | written |
+//! |---|---|---|
+//! | ST0 to ST3 | what the meter is, its nameplate, mode and status | |
+//! | ST4 | pending tables | as the tables themselves, with bit 12 of the number |
+//! | ST5, ST6 | identification, utility information | yes |
+//! | ST7, ST8 | procedures and their results | ST7 |
+//! | ST40 to ST45 | passwords, access rights, keys | ST42 to ST44 |
+//! | ST50 to ST53, ST55 | the clock in UTC, the time zone | ST53 |
+//! | ST70 to ST76 | history and event logs | ST73, ST75 |
+//! | MT0 | the service switch | |
+//!
+//! Passwords and keys read as zeros, and only for whoever ST44 lets read them at all, which is
+//! nobody unless a master changes it.
+
+use alloc::vec::Vec;
+
+use super::settings;
+use super::{Device, DeviceConfig, factory};
+use crate::c1219::DateTime;
+use crate::c1219::clock::{Clock, ClockState, Qualifier};
+use crate::c1219::codec::Encoder;
+use crate::c1219::format::Format;
+use crate::c1219::general::{GenConfig, ModeStatus};
+use crate::c1219::identity::{PendingEntry, PendingStatus};
+use crate::c1219::log::{self, EventsId, LogKind};
+use crate::c1219::procedure::{Initiate, Outcome};
+use crate::c1219::switch;
+use crate::c1219::types::put_element;
+use crate::c1222::interval::EndTime;
+use crate::c1222::service::TableId;
+use crate::wire::Error;
+
+/// Numbers of the standard tables that are served.
+pub(super) const STANDARD: [u16; 27] = [
+    0, 1, 2, 3, 4, 5, 6, 7, 8, 40, 41, 42, 43, 44, 45, 50, 51, 52, 53, 55, 70, 71, 72, 73, 74, 75,
+    76,
+];
+/// Bit of the number of a pending image.
+const PENDING: u16 = 0x1000;
+/// ED_MODE: metering, the only mode of this meter.
+pub(super) const METERING: u8 = 0x01;
+
+/// Standard procedures that are carried out.
+pub(super) const PROCEDURES: [u16; 11] = [2, 3, 4, 5, 6, 7, 8, 12, 13, 14, 15];
+
+/// What tables are written from.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Context<'a> {
+    /// What all meters of a kind share.
+    pub(super) config: &'a DeviceConfig,
+    /// What the meter is called.
+    pub(super) serial: &'a [u8],
+    /// The time by its clock, in seconds since 1970.
+    pub(super) utc: u32,
+}
+
+impl Device {
+    /// Writes a table, or the part of it that `out` wants.
+    ///
+    /// # Errors
+    ///
+    /// There is no such table ([`Error::Unsupported`]).
+    pub(super) fn emit(
+        &self,
+        id: TableId,
+        context: &Context<'_>,
+        out: &mut Encoder<'_>,
+    ) -> Result<(), Error> {
+        if id == switch::TABLE {
+            return out.small(|writer| self.switch().table().emit(writer));
+        }
+        if id.is_manufacturer() {
+            return Err(Error::Unsupported(id.0));
+        }
+        if id.is_pending() {
+            let pending = self.state.as_ref().and_then(|state| {
+                let pending = &state.pending;
+                pending.get(id.0 & !PENDING)
+            });
+            return out.put(pending.ok_or(Error::Unsupported(id.0))?.image());
+        }
+        match id.number() {
+            0..=8 => self.emit_general(id.number(), context, out),
+            40 | 41 => factory::SECURITY.emit(out),
+            42 => out.zeros(factory::SECURITY.passwords_len()),
+            45 => out.zeros(factory::SECURITY.keys_len()),
+            43 | 44 | 53 | 73 | 75 => out.put(&self.setting(id.number(), context)?),
+            50 | 51 => factory::TIME.emit(out),
+            52 => clock(context.utc).emit(out),
+            55 => ClockState {
+                clock: clock(context.utc),
+                tier: 0,
+                demand_tier: 0,
+                tier_drive: 0,
+                special: None,
+                season: 0,
+            }
+            .emit(&factory::TIME, out),
+            70 | 71 => factory::LOG.emit(out),
+            72 => EventsId {
+                standard: &factory::events(),
+                manufacturer: &factory::MANUFACTURER_EVENTS,
+            }
+            .emit(out),
+            74 => self.emit_log(LogKind::History, out),
+            76 => self.emit_log(LogKind::Event, out),
+            _ => Err(Error::Unsupported(id.0)),
+        }
+    }
+
+    /// Decade 0.
+    fn emit_general(
+        &self,
+        table: u16,
+        context: &Context<'_>,
+        out: &mut Encoder<'_>,
+    ) -> Result<(), Error> {
+        let posted = self.state.as_ref().and_then(|state| state.posted.as_ref());
+        match table {
+            0 => self.emit_config(out),
+            1 => out.small(|writer| factory::manufacturer(context.serial).emit(writer)),
+            2 => factory::NAMEPLATE.emit(out),
+            3 => out.small(|writer| {
+                ModeStatus {
+                    mode: METERING,
+                    status1: self.state.as_ref().map_or(0, |state| state.status1),
+                    ..ModeStatus::default()
+                }
+                .emit(writer)
+            }),
+            4 => self.emit_pending(out),
+            5 | 6 => out.put(&self.setting(table, context)?),
+            7 => out.small(|writer| {
+                let none = Initiate {
+                    procedure: Default::default(),
+                    sequence: 0,
+                    parameters: &[],
+                };
+                let posted = posted.map_or(none, |posted| Initiate {
+                    procedure: posted.procedure,
+                    sequence: posted.sequence,
+                    parameters: &posted.parameters,
+                });
+                posted.emit(writer)
+            }),
+            8 => out.small(|writer| {
+                let posted = posted.map_or(Outcome::default(), |posted| Outcome {
+                    procedure: posted.procedure,
+                    sequence: posted.sequence,
+                    result: posted.result,
+                    data: &posted.data,
+                });
+                posted.emit(writer)
+            }),
+            _ => Err(Error::Unsupported(table)),
+        }
+    }
+
+    /// ST0: what is served and what can be written.
+    fn emit_config(&self, out: &mut Encoder<'_>) -> Result<(), Error> {
+        let mut tables = [0; 10];
+        let mut writable = [0; 10];
+        for table in STANDARD {
+            put_element(&mut tables, table, true);
+            put_element(&mut writable, table, is_writable(table));
+        }
+        let mut procedures = [0; 4];
+        for procedure in PROCEDURES {
+            put_element(&mut procedures, procedure, true);
+        }
+        let config = GenConfig {
+            format_control: Format::PROFILE_OCTETS,
+            device_class: *b"SH2E",
+            nameplate_type: 2,
+            default_set_used: 0,
+            parameters_max: factory::PARAMETERS_MAX,
+            response_max: factory::RESPONSE_MAX,
+            version: 2,
+            revision: 0,
+            pending: factory::PENDING_MAX as u8,
+            manufacturer_status: 2,
+            standard_tables: &tables,
+            manufacturer_tables: &[0b0000_0001],
+            standard_procedures: &procedures,
+            manufacturer_procedures: &[0b0000_0001],
+            standard_writable: &writable,
+            manufacturer_writable: &[0],
+        };
+        out.small(|writer| config.emit(writer))
+    }
+
+    /// ST4.
+    fn emit_pending(&self, out: &mut Encoder<'_>) -> Result<(), Error> {
+        let mut standard = [0; 10];
+        let mut entries: Vec<PendingEntry> = Vec::new();
+        let mut activated = None;
+        if let Some(state) = &self.state {
+            for pending in state.pending.iter() {
+                put_element(&mut standard, pending.table, true);
+                entries.push(pending.entry());
+            }
+            activated = state.pending.activated_utc.and_then(EndTime::from_utc);
+        }
+        PendingStatus::emit(&standard, &[0], activated, &entries, out)
+    }
+
+    fn emit_log(&self, kind: LogKind, out: &mut Encoder<'_>) -> Result<(), Error> {
+        let Some(state) = &self.state else {
+            let status = super::History::new().status();
+            return log::emit(kind, &status, |_| None, &factory::LOG, out);
+        };
+        match kind {
+            LogKind::History => {
+                let entry = |element| state.history.entry(element);
+                log::emit(kind, &state.history.status(), entry, &factory::LOG, out)
+            }
+            LogKind::Event => {
+                let entry = |element| state.log.entry(element);
+                log::emit(kind, &state.log.status(), entry, &factory::LOG, out)
+            }
+        }
+    }
+
+    /// The octets of a table that can be written, as they are now.
+    pub(super) fn setting(&self, table: u16, context: &Context<'_>) -> Result<Vec<u8>, Error> {
+        let settings = self.state.as_ref().map(|state| &state.settings);
+        if table == 42 {
+            let own = settings.and_then(|settings| settings.passwords());
+            return settings::password_octets(own.unwrap_or(&context.config.passwords));
+        }
+        match settings.and_then(|settings| settings.get(table)) {
+            Some(octets) => Ok(octets.into()),
+            None => settings::factory_octets(table, context.serial),
+        }
+    }
+}
+
+/// Whether a standard table can be written.
+pub(super) fn is_writable(table: u16) -> bool {
+    table == 7 || settings::TABLES.contains(&table)
+}
+
+/// Whether a standard table can wait for its activation: passwords cannot.
+pub(super) fn can_wait(table: u16) -> bool {
+    table != 42 && settings::TABLES.contains(&table)
+}
+
+/// ST52: the clock shows UTC, whatever ST53 says.
+fn clock(utc: u32) -> Clock {
+    // 1970 began on a Thursday.
+    let day_of_week = (utc / 86_400 + 4) % 7;
+    Clock {
+        time: DateTime::from_utc(utc),
+        qualifier: Qualifier::new(day_of_week as u8, Qualifier::GMT),
+    }
+}
