@@ -28,6 +28,17 @@ pub struct CapturePlan {
     pub until: Time,
     /// Share of what the rest selects, in billionths.
     pub sample_ppb: u32,
+    /// Whether datagrams are seen at sockets, by somebody else, and models only disclose keys.
+    pub at_sockets: Option<SocketPorts>,
+}
+
+/// The UDP ports of real sockets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SocketPorts {
+    /// Of PANA.
+    pub pana: u16,
+    /// Of C12.22.
+    pub c1222: u16,
 }
 
 impl Default for CapturePlan {
@@ -40,6 +51,7 @@ impl Default for CapturePlan {
             from: Time::ZERO,
             until: Time::FAR_FUTURE,
             sample_ppb: 1_000_000_000,
+            at_sockets: None,
         }
     }
 }

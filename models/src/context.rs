@@ -155,6 +155,13 @@ pub trait Exchange {
         event: Event,
         datagram: Datagram,
     ) -> Result<(), Self::Stop>;
+
+    /// Sends a datagram at `departure` to an address that nobody in the fleet has; returns whether
+    /// there is a way to get there.
+    fn leave(&mut self, departure: Time, datagram: Datagram) -> bool {
+        let _ = (departure, datagram);
+        false
+    }
 }
 
 /// The shared tools of all handlers of a domain, for the length of a window.
@@ -389,6 +396,9 @@ impl<A: Agenda, X: Exchange> Context<'_, A, X> {
         let Some(plan) = &self.fleet.capture else {
             return;
         };
+        if plan.at_sockets.is_some() {
+            return;
+        }
         let candidate = candidate();
         if plan.selects(self.fleet, &candidate) {
             let attacker = self.attackers.author(candidate.label);
@@ -405,6 +415,23 @@ impl<A: Agenda, X: Exchange> Context<'_, A, X> {
     ) -> bool {
         let (attackers, agenda) = (&mut *self.attackers, &mut *self.agenda);
         attackers.reach(sockets, octets, departure, self.fleet, agenda, self.pool)
+    }
+
+    /// Sends a datagram to an address that nobody in the fleet has, if there is a way.
+    pub fn leave(
+        &mut self,
+        (source, destination): (SocketAddrV4, SocketAddrV4),
+        octets: &[u8],
+        departure: Time,
+    ) -> bool {
+        let datagram = Datagram {
+            source,
+            destination,
+            sent: departure,
+            octets: octets.to_vec(),
+            label: 0,
+        };
+        self.exchange.leave(departure, datagram)
     }
 
     /// Tells the attacker, if the datagram with `label` is of one, what its receiver made of it.

@@ -156,9 +156,11 @@ impl<A: Agenda> Domain<A> {
         for mut meter in &mut meters {
             let number = meter.placement.meter;
             let cohort = &fleet.cohorts[usize::from(meter.placement.cohort)];
-            let power_on = Time::ZERO + cohort.power_on.duration(&mut meter.supply.timing);
+            let power_on = fleet.begin + cohort.power_on.duration(&mut meter.supply.timing);
+            let interval = fleet.reports.first_after(fleet.begin);
+            let end_of_first = fleet.reports.interval.scaled(u64::from(interval), 1);
             let first_interval = meter.processor.clock.when(
-                firmware::Instant::from_nanos(fleet.reports.interval.as_nanos())
+                firmware::Instant::from_nanos(end_of_first.as_nanos())
                     + meter.placement.report_offset,
             );
             let commands = fleet.commands(number);
@@ -173,7 +175,7 @@ impl<A: Agenda> Domain<A> {
             });
             let first = [
                 (power_on, Kind::PowerOn, 0),
-                (first_interval, Kind::Interval, 1),
+                (first_interval, Kind::Interval, interval),
             ];
             for (time, kind, payload) in first.into_iter().chain(commands) {
                 if time < end {
@@ -351,6 +353,11 @@ impl<A: Agenda> Domain<A> {
             kind: Kind::Arrive as u8,
             payload: handle.0,
         });
+    }
+
+    /// Datagrams that are on their way to a node of this domain, or wait there.
+    pub fn in_flight(&self) -> usize {
+        self.pool.in_flight()
     }
 
     /// The time of the first event, if any.

@@ -3,17 +3,16 @@
 //! A plan is shared by all domains and never changes, so any domain can work out where any meter
 //! is, what its address is and what a timeline does to it, without asking another domain.
 
-use core::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 
 use firmware::c1219::switch::SwitchAction;
 
+use crate::address::AddressPlan;
 use crate::attack::Attacker;
 use crate::capture::CapturePlan;
 use crate::cell::Cells;
 use crate::concentrator::Meshes;
 use crate::cost::{McuCost, ServerCost};
-use crate::datagram::{C1222_PORT, PANA_PORT};
 use crate::dist::Dist;
 use crate::distribution::{Sites, SupplyPlan};
 use crate::grid::GridPlan;
@@ -22,23 +21,6 @@ use crate::load::LoadModel;
 use crate::rng::{Purpose, Stream};
 use crate::switching::Batch;
 use crate::time::{Duration, Time};
-
-/// Meters that the address plan has room for: 10.0.0.0/8 without the first and last address.
-pub const METERS_MAX: u32 = (1 << 24) - 2;
-/// Instances that the address plan has room for: 172.16.0.0/16.
-pub const INSTANCES_MAX: u32 = 65_534;
-
-/// First address of 172.17.0.0 to 172.31.255.255, where concentrators have theirs.
-const CONCENTRATOR_NETWORK: u32 = 0xAC11_0000;
-/// Concentrators that the address plan has room for.
-pub const CONCENTRATORS_MAX: u32 = 15 << 16;
-
-/// First address of 100.64.0.0/10, where attackers have theirs (RFC 6598).
-const ATTACKER_NETWORK: u32 = 0x6440_0000;
-/// Addresses of one attacker.
-const ATTACKER_ADDRESSES: u32 = 1 << 14;
-/// Attackers that the address plan has room for.
-pub const ATTACKERS_MAX: u32 = 1 << 8;
 
 /// How a meter's pre-shared key came about.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -101,6 +83,14 @@ pub struct ReportPlan {
     pub intervals_per_report: u32,
     /// Width of the window after the interval's end in which a meter has its fixed offset.
     pub spread: Duration,
+}
+
+impl ReportPlan {
+    /// The first interval that ends after `time`, the first one after zero being number 1.
+    pub fn first_after(&self, time: Time) -> u32 {
+        let ended = time.as_nanos() / self.interval.as_nanos().max(1);
+        u32::try_from(ended).unwrap_or(u32::MAX).saturating_add(1)
+    }
 }
 
 /// What happens at a fixed time.
@@ -209,9 +199,16 @@ pub enum MeterCommand {
 pub struct Fleet {
     /// Root of all randomness.
     pub seed: u64,
+    /// Root of the nonces, challenges and jitter of protocol code: the seed, unless the peers are
+    /// real ones, to whom nothing may ever be said twice.
+    pub protocol_seed: u64,
+    /// Where nodes have their addresses.
+    pub addresses: AddressPlan,
     /// Civil time of the start, in seconds since 1970-01-01 UTC.
     pub start_utc_s: u64,
-    /// How long the run lasts.
+    /// When the run begins: at zero, unless the calendar says that some of it is over already.
+    pub begin: Time,
+    /// From zero to the end of the run.
     pub duration: Duration,
     /// Groups of meters, in order of their meters.
     pub cohorts: Vec<Cohort>,
@@ -380,59 +377,9 @@ impl Fleet {
         }
     }
 
-    /// The network address of `meter`.
-    pub fn meter_address(&self, meter: u32) -> Ipv4Addr {
-        Ipv4Addr::from_bits(0x0A00_0001 + meter)
-    }
-
-    /// The meter with the network address `address`.
-    pub fn meter_of_address(&self, address: Ipv4Addr) -> Option<u32> {
-        let meter = address.to_bits().checked_sub(0x0A00_0001)?;
-        (meter < self.meters()).then_some(meter)
-    }
-
-    /// The network address of an instance.
-    pub fn instance_address(&self, instance: u32) -> Ipv4Addr {
-        Ipv4Addr::from_bits(0xAC10_0001 + instance)
-    }
-
-    /// The network address of a concentrator.
-    pub const fn concentrator_address(&self, concentrator: u32) -> Ipv4Addr {
-        Ipv4Addr::from_bits(CONCENTRATOR_NETWORK + concentrator)
-    }
-
-    /// The concentrator with the network address `address`.
-    pub fn concentrator_of_address(&self, address: Ipv4Addr) -> Option<u32> {
-        let concentrator = address.to_bits().checked_sub(CONCENTRATOR_NETWORK)?;
-        (concentrator < self.meshes.len()).then_some(concentrator)
-    }
-
     /// Whether the messages of `meter` are recorded one by one.
     pub fn is_sampled(&self, meter: u32) -> bool {
         Stream::new(self.seed, meter, Purpose::Sampling).chance(self.message_sample_ppb)
-    }
-
-    /// The network address of a member of an attacker.
-    pub const fn attacker_address(&self, attacker: u32, member: u32) -> Ipv4Addr {
-        let host = attacker * ATTACKER_ADDRESSES + member % ATTACKER_ADDRESSES;
-        Ipv4Addr::from_bits(ATTACKER_NETWORK + host)
-    }
-
-    /// The attacker with the network address `address`, and which of its members.
-    pub fn attacker_of_address(&self, address: Ipv4Addr) -> Option<(u32, u32)> {
-        let host = address.to_bits().checked_sub(ATTACKER_NETWORK)?;
-        let (attacker, member) = (host / ATTACKER_ADDRESSES, host % ATTACKER_ADDRESSES);
-        (attacker < self.attackers.len() as u32).then_some((attacker, member))
-    }
-
-    /// The socket on which an instance or a meter at `address` speaks PANA.
-    pub const fn pana_socket(address: Ipv4Addr) -> SocketAddrV4 {
-        SocketAddrV4::new(address, PANA_PORT)
-    }
-
-    /// The socket on which an instance or a meter at `address` speaks C12.22.
-    pub const fn c1222_socket(address: Ipv4Addr) -> SocketAddrV4 {
-        SocketAddrV4::new(address, C1222_PORT)
     }
 
     /// The identity ID_P of `meter`: `{cohort}` and `{n}` (or `{n:06}`, zero-padded) replaced.

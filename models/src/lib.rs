@@ -14,6 +14,7 @@
 //! Models read no file, no clock of the machine and no environment; all randomness comes from
 //! [`rng::Stream`]s; all output is [`telemetry`].
 
+pub mod address;
 pub mod alarm;
 pub mod attack;
 pub mod capture;

@@ -14,7 +14,7 @@ use crate::clock::Clock;
 use crate::concentrator::{Admission, Concentrator, Mains, Meshes};
 use crate::dist;
 use crate::fleet::{Fleet, PskPolicy};
-use crate::headend::{Downlink, Instance, Station, Trunk};
+use crate::headend::{Downlink, Instance, Station, Trunk, Visitors};
 use crate::link::{Lane, Segment, StationId};
 use crate::load::House;
 use crate::meter::{
@@ -93,7 +93,7 @@ pub(crate) fn meter(fleet: &Fleet, meter: u32) -> MeterBundle {
         },
         firmware: Firmware {
             image,
-            entropy: stream(Purpose::MeterProtocol),
+            entropy: Stream::new(fleet.protocol_seed, meter, Purpose::MeterProtocol),
             attempt: None,
         },
         processor: Processor {
@@ -131,7 +131,7 @@ pub(crate) fn meter(fleet: &Fleet, meter: u32) -> MeterBundle {
 pub(crate) fn instance(fleet: &Fleet, index: u32) -> Instance {
     let ranks = 0..fleet.meters_of(index);
     let entity = fleet.instance_entity(index);
-    let mut entropy = Stream::new(fleet.seed, entity, Purpose::HeadendProtocol);
+    let mut entropy = Stream::new(fleet.protocol_seed, entity, Purpose::HeadendProtocol);
     let mut work = Work::NONE;
     let mut env = Env::new(Instant::ZERO, &mut entropy, &mut work);
     let mut image = Headend::new(Arc::clone(&fleet.headend_software), &mut env);
@@ -163,7 +163,7 @@ pub(crate) fn instance(fleet: &Fleet, index: u32) -> Instance {
         let link = fleet.access_of(meter);
         downlinks.push(Downlink {
             lane: Lane::new(stream(Purpose::Downlink)),
-            entropy: stream(Purpose::HeadendProtocol),
+            entropy: Stream::new(fleet.protocol_seed, meter, Purpose::HeadendProtocol),
             trunk: trunk.map(|trunk| trunk as u32),
             link: link as u16,
             cohort: cohort as u16,
@@ -181,6 +181,7 @@ pub(crate) fn instance(fleet: &Fleet, index: u32) -> Instance {
         up: true,
         downlinks,
         trunks,
+        visitors: Visitors::default(),
         session_alarms: Vec::new(),
         command_alarm: AlarmClock::default(),
         labels: 0,

@@ -6,6 +6,7 @@ pub mod dissect;
 pub mod eaplink;
 pub mod engine;
 pub mod experiment;
+pub mod live;
 pub mod record;
 pub mod run;
 pub mod scenario;

@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 
 use super::commands::CommandReport;
 use super::config::{Config, Subscription};
@@ -300,6 +300,11 @@ impl Headend {
                 .terminate(session, TerminationCause::Administrative, env);
             self.settle(session, env);
         }
+    }
+
+    /// The address from which the meter with this rank has its session, if it has one.
+    pub fn place(&self, rank: u32) -> Option<IpAddr> {
+        self.subscribers.get(rank).place
     }
 
     /// Sessions that exist and, of these, sessions that are being established.

@@ -2,7 +2,7 @@
 
 use crate::fleet::MeterCommand;
 use crate::link::outage::Interruption;
-use crate::time::Time;
+use crate::time::{Duration, Time};
 
 /// Interruptions of all entities, known before the run begins.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -35,6 +35,14 @@ impl SupplyPlan {
         let from = of.partition_point(|one| one.entity < entity);
         let to = from + of[from..].partition_point(|one| one.entity == entity);
         &of[from..to]
+    }
+
+    /// Moves everything to `delay` later.
+    pub fn postpone(&mut self, delay: Duration) {
+        for interruption in &mut self.interruptions {
+            interruption.off = interruption.off + delay;
+            interruption.on = interruption.on + delay;
+        }
     }
 
     /// Whether nothing is ever interrupted.

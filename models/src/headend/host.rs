@@ -1,6 +1,6 @@
 //! The host of a head-end instance: what happens to it in each kind of event.
 
-use core::net::{SocketAddr, SocketAddrV4};
+use core::net::{IpAddr, SocketAddr, SocketAddrV4};
 
 use firmware::crypto::Work;
 use firmware::headend::{Alarm, Channel, Headend, HeadendEvent, StoreAccess};
@@ -234,7 +234,7 @@ impl<A: Agenda, X: Exchange> InstanceHost<'_, '_, A, X> {
                     }
                     _ => 0,
                 };
-                let seed = self.context.fleet.seed;
+                let seed = self.context.fleet.protocol_seed;
                 let mut entropy = Stream::for_address(seed, address, self.now.as_nanos());
                 action(
                     &mut self.instance.image,
@@ -252,7 +252,9 @@ impl<A: Agenda, X: Exchange> InstanceHost<'_, '_, A, X> {
             return None;
         };
         let fleet = self.context.fleet;
-        let meter = fleet.meter_of_address(*peer.ip())?;
+        let Some(meter) = fleet.meter_of_address(*peer.ip()) else {
+            return self.instance.visitors.rank_at(*peer.ip());
+        };
         (fleet.instance_of(meter) == self.instance.index).then(|| fleet.rank_of(meter))
     }
 
@@ -261,7 +263,14 @@ impl<A: Agenda, X: Exchange> InstanceHost<'_, '_, A, X> {
         while let Some((rank, event)) = self.instance.image.poll_event() {
             let meter = fleet.meter_at(self.instance.index, rank);
             match event {
-                HeadendEvent::Authenticated => self.instance.load.authentications += 1,
+                HeadendEvent::Authenticated => {
+                    self.instance.load.authentications += 1;
+                    if let Some(IpAddr::V4(place)) = self.instance.image.place(rank)
+                        && fleet.meter_of_address(place).is_none()
+                    {
+                        self.instance.visitors.settle(rank, place);
+                    }
+                }
                 HeadendEvent::AuthenticationFailed => self.instance.load.rejected += 1,
                 HeadendEvent::KeyEnded(epoch) => self.context.telemetry.keys.push(KeyRecord {
                     time: self.now,
@@ -361,7 +370,8 @@ impl<A: Agenda, X: Exchange> InstanceHost<'_, '_, A, X> {
         octets: &[u8],
         departure: Time,
     ) {
-        let reached = self.context.reach_attacker(sockets, octets, departure);
+        let reached = self.context.reach_attacker(sockets, octets, departure)
+            || self.context.leave(sockets, octets, departure);
         if !reached {
             let node = NodeId::Instance(self.instance.index);
             self.context.telemetry.reject(node, "link", "unroutable");

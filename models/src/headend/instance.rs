@@ -7,7 +7,7 @@ use firmware::memory::Visitor;
 use bevy_ecs::component::Component;
 use firmware::headend::Headend;
 
-use super::Station;
+use super::{Station, Visitors};
 use crate::alarm::AlarmClock;
 use crate::datagram::Handle;
 use crate::link::Lane;
@@ -64,6 +64,8 @@ pub struct Instance {
     pub downlinks: Vec<Downlink>,
     /// Links to the concentrators of its meters, in order of these.
     pub trunks: Vec<Trunk>,
+    /// Where meters are that are not where the plan has them.
+    pub visitors: Visitors,
     /// Ring when a session has something to do, by session number.
     pub session_alarms: Vec<AlarmClock>,
     /// Rings when something is due for orders to switches.

@@ -4,7 +4,9 @@ mod host;
 mod instance;
 mod orders;
 mod station;
+mod visitors;
 
 pub use host::InstanceHost;
 pub use instance::{Downlink, Instance, Trunk};
 pub use station::{Admission, Station};
+pub use visitors::Visitors;

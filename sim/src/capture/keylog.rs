@@ -21,6 +21,7 @@ use std::io::{self, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use models::capture::SocketPorts;
 use models::disclosure::Disclosure;
 use models::fleet::Fleet;
 use models::telemetry::{KeyRecord, Side};
@@ -107,6 +108,9 @@ impl KeyLog {
                 }
                 fs::write(folder.join("c1222_decryption_table"), table)?;
                 fs::write(folder.join("preferences"), PREFERENCES)?;
+                if let Some(ports) = socket_ports(&self.fleet) {
+                    fs::write(folder.join("decode_as_entries"), decode_as(ports))?;
+                }
             }
         }
         Ok(())
@@ -182,6 +186,21 @@ impl KeyLog {
             _ => generations.push(Generation::from([(key_id, key)])),
         }
     }
+}
+
+/// The ports of the sockets at which a capture is taken, if it is.
+pub(super) fn socket_ports(fleet: &Fleet) -> Option<SocketPorts> {
+    fleet.capture.as_ref()?.at_sockets
+}
+
+/// What is at ports that Wireshark does not expect it at.
+fn decode_as(ports: SocketPorts) -> String {
+    let SocketPorts { pana, c1222 } = ports;
+    format!(
+        "decode_as_entry: udp.port,{pana},(none),PANA\n\
+         decode_as_entry: udp.port,{c1222},(none),C12.22\n\
+         decode_as_entry: tcp.port,{c1222},(none),C12.22\n"
+    )
 }
 
 /// Removes the tables of an earlier run, which had other keys, and nothing else.

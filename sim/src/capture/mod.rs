@@ -93,10 +93,15 @@ impl Capture {
             for link in 0..fleet.links.len() {
                 writer.interface(&interface(&fleet, link))?;
             }
-            if !fleet.attackers.is_empty() {
+            let at_sockets = keylog::socket_ports(&fleet).is_some();
+            if at_sockets || !fleet.attackers.is_empty() {
                 writer.interface(&Interface {
                     name: NETWORK,
-                    description: "where remote attackers send from",
+                    description: if at_sockets {
+                        "the sockets of live endpoints, from the IP layer up"
+                    } else {
+                        "where remote attackers send from"
+                    },
                     link_type: pcapng::RAW_IP,
                     fcs_octets: 0,
                 })?;
@@ -291,11 +296,7 @@ fn entity(fleet: &Fleet, address: Ipv4Addr) -> String {
         let name = &fleet.attackers[attacker as usize].name;
         return format!("attacker {name} ({member})");
     }
-    let instances = 0..fleet.headend.instances;
-    match instances
-        .into_iter()
-        .find(|&instance| fleet.instance_address(instance) == address)
-    {
+    match fleet.instance_of_address(address) {
         Some(instance) => format!("head-end {instance}"),
         None => address.to_string(),
     }

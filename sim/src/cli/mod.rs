@@ -15,6 +15,7 @@ mod check;
 mod compare;
 mod dissect;
 mod eap;
+mod live;
 mod new;
 mod plan;
 pub mod progress;
@@ -115,6 +116,7 @@ enum Command {
         /// The field
         path: Option<String>,
     },
+    Live(live::LiveArgs),
     New(new::NewArgs),
     Plan(plan::PlanArgs),
     Report(report::ReportArgs),
@@ -188,6 +190,7 @@ fn dispatch(command: Command, out: &mut dyn Write) -> Result<Exit, Failure> {
             let text = explain(path.as_deref().unwrap_or("")).map_err(Failure::Usage)?;
             out.write_all(text.as_bytes())?;
         }
+        Command::Live(args) => return args.run(out),
         Command::New(args) => args.run(out)?,
         Command::Plan(args) => return args.run(out),
         Command::Report(args) => return args.run(out),

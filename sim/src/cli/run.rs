@@ -13,6 +13,7 @@ use super::check::report_mistakes;
 use super::progress::Progress;
 use super::{Exit, Failure};
 use crate::engine::Verdict;
+use crate::live::LiveError;
 use crate::run::{self, FolderError, Options, Report, RunError};
 use crate::scenario::Loaded;
 
@@ -20,7 +21,10 @@ impl From<RunError> for Failure {
     fn from(error: RunError) -> Self {
         match error {
             RunError::Folder(FolderError::Occupied(_) | FolderError::Foreign(_))
-            | RunError::CaptureFile { .. } => Self::Usage(error.to_string()),
+            | RunError::CaptureFile { .. }
+            | RunError::Live(
+                LiveError::Attackers | LiveError::Room { .. } | LiveError::Open { .. },
+            ) => Self::Usage(error.to_string()),
             _ => Self::Run(error),
         }
     }
@@ -55,40 +59,50 @@ impl RunArgs {
             progress.finish(report.reached, report.events);
         }
         let report = report?;
-        self.print(&report, out)?;
-        Ok(match report.meets_expectations() {
-            _ if report.interrupted => Exit::Success,
-            true => Exit::Success,
-            false => Exit::ExpectationFailed,
-        })
+        print(&report, self.output, out)?;
+        Ok(exit(&report))
     }
+}
 
-    fn print(&self, report: &Report, out: &mut dyn Write) -> Result<(), Failure> {
-        match self.output.log {
-            LogFormat::Json => {
-                let line = json!({
-                    "type": "result",
-                    "name": report.name,
-                    "folder": report.folder,
-                    "reached_s": report.reached.as_nanos() as f64 / 1e9,
-                    "interrupted": report.interrupted,
-                    "events": report.events,
-                    "wall_s": report.wall.as_secs_f64(),
-                    "digest": report.digest.to_string(),
-                    "meets_expectations": report.meets_expectations(),
-                    "summary": report.summary.to_json(),
-                });
-                writeln!(out, "{line}")?;
-            }
-            LogFormat::Text if self.output.quiet => {
-                for verdict in report.verdicts.iter().filter(|verdict| !verdict.holds) {
-                    writeln!(out, "{}: {verdict}", report.name)?;
-                }
-            }
-            LogFormat::Text => writeln!(out, "{report}")?,
-        }
-        Ok(())
+/// How the program ends after a run.
+pub(super) fn exit(report: &Report) -> Exit {
+    match report.meets_expectations() {
+        _ if report.interrupted => Exit::Success,
+        true => Exit::Success,
+        false => Exit::ExpectationFailed,
     }
+}
+
+/// Prints what a run has yielded.
+pub(super) fn print(
+    report: &Report,
+    output: OutputArgs,
+    out: &mut dyn Write,
+) -> Result<(), Failure> {
+    match output.log {
+        LogFormat::Json => {
+            let line = json!({
+                "type": "result",
+                "name": report.name,
+                "folder": report.folder,
+                "reached_s": report.reached.as_nanos() as f64 / 1e9,
+                "interrupted": report.interrupted,
+                "events": report.events,
+                "wall_s": report.wall.as_secs_f64(),
+                "digest": report.live.is_none().then(|| report.digest.to_string()),
+                "meets_expectations": report.meets_expectations(),
+                "summary": report.summary.to_json(),
+            });
+            writeln!(out, "{line}")?;
+        }
+        LogFormat::Text if output.quiet => {
+            for verdict in report.verdicts.iter().filter(|verdict| !verdict.holds) {
+                writeln!(out, "{}: {verdict}", report.name)?;
+            }
+        }
+        LogFormat::Text => writeln!(out, "{report}")?,
+    }
+    Ok(())
 }
 
 impl VerifyArgs {

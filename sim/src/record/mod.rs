@@ -83,6 +83,8 @@ pub struct Recorder {
     channels: Vec<u64>,
     buffers: Buffers,
     switching: Switching,
+    /// Whether meters are not part of this process, so that nobody says what falls due.
+    meters_elsewhere: bool,
 }
 
 /// Records of all domains since the last synchronisation point; kept for their capacity.
@@ -142,15 +144,21 @@ impl Recorder {
         };
         Ok(Self {
             channels: channels(&fleet),
+            bin_start: fleet.begin,
             fleet,
             keys,
             writers,
             totals,
             counts,
-            bin_start: Time::ZERO,
             buffers: Buffers::default(),
             switching: Switching::default(),
+            meters_elsewhere: false,
         })
+    }
+
+    /// Takes every delivery as it comes, because the meters are part of another process.
+    pub fn expect_strangers(&mut self) {
+        self.meters_elsewhere = true;
     }
 
     /// Takes what `domains` have observed up to `now`, which may be the end of a time bin.
@@ -284,6 +292,7 @@ impl Recorder {
             totals,
             keys,
             counts,
+            meters_elsewhere,
             ..
         } = self;
         buffers
@@ -329,7 +338,13 @@ impl Recorder {
             .sort_by_key(|read| (read.delivered, read.meter, read.interval));
         for read in buffers.reads.drain(..) {
             // A report that was sent again because its response was lost counts once.
-            if totals[read.meter as usize].deliver(&read) {
+            let totals = &mut totals[read.meter as usize];
+            let is_first = if *meters_elsewhere {
+                totals.deliver_unannounced(&read)
+            } else {
+                totals.deliver(&read)
+            };
+            if is_first {
                 push(&mut writers.reads, || rows::read(&read))?;
             }
         }

@@ -31,6 +31,8 @@ pub(super) struct MeterTotals {
     pub(super) due: u32,
     /// Intervals that were delivered.
     pub(super) delivered: u32,
+    /// The newest interval that was delivered.
+    newest: u32,
     /// Interval and energy of the reads that are due and not delivered.
     pending: Vec<(u32, u32)>,
 }
@@ -76,6 +78,14 @@ impl MeterTotals {
             self.reading = read.delivered;
         }
         true
+    }
+
+    /// Counts a delivery by a meter of which nothing else is known; false if it is old.
+    pub(super) fn deliver_unannounced(&mut self, read: &ReadRecord) -> bool {
+        let is_new = read.interval > self.newest;
+        self.newest = self.newest.max(read.interval);
+        self.delivered += u32::from(is_new);
+        is_new
     }
 
     /// The reads that were never delivered.

@@ -9,6 +9,7 @@ use firmware::crypto::{Integrity, Prf};
 use firmware::eap::AuthenticatorConfig;
 use firmware::meter::{Reauthentication, ReportPolicy};
 use firmware::{headend, meter, pana, ukmf};
+use models::address::AddressPlan;
 use models::attack::Attacker;
 use models::distribution::Sites;
 use models::fleet::{Action, Cohort, Fleet, HeadendPlan, Partition, ReportPlan, Tap, TimelineStep};
@@ -25,7 +26,7 @@ const HEADEND_TITLE: [u32; 2] = [2, 1];
 const RETRY: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(60));
 
 /// The plan of the fleet that `scenario`, which has been checked, describes.
-pub(super) fn fleet(scenario: &Scenario, partition: Partition) -> Fleet {
+pub(crate) fn fleet(scenario: &Scenario, partition: Partition) -> Fleet {
     let media: Vec<&String> = scenario.media.keys().collect();
     let link_index = |name: &str| media.iter().position(|medium| *medium == name).unwrap_or(0);
     let cohorts = cohorts(scenario, link_index);
@@ -65,7 +66,10 @@ pub(super) fn fleet(scenario: &Scenario, partition: Partition) -> Fleet {
     let sites = Sites::new(meters, &meshes, scenario.seed);
     Fleet {
         seed: scenario.seed,
+        protocol_seed: scenario.seed,
+        addresses: AddressPlan::default(),
         start_utc_s: scenario.start.0,
+        begin: Time::ZERO,
         duration: scenario.duration,
         links: scenario
             .media

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::{Report, VERSION, timeline};
+use crate::engine::Digest;
 use crate::scenario::units::Quantity;
 use crate::scenario::{Loaded, Scenario};
 
@@ -91,7 +92,7 @@ pub(crate) fn scenario_digest(scenario: &Scenario) -> String {
 }
 
 /// Writes `summary.json`.
-pub(super) fn write_summary(report: &Report) -> Result<(), FolderError> {
+pub(crate) fn write_summary(report: &Report) -> Result<(), FolderError> {
     let mut summary = report.summary.to_json();
     summary["run"] = json!({
         "name": report.name,
@@ -100,9 +101,14 @@ pub(super) fn write_summary(report: &Report) -> Result<(), FolderError> {
         "events": report.events,
         "datagrams": report.counts.datagrams,
         "authentications": report.counts.authentications,
-        "digest": report.digest.to_string(),
-        "benign_digest": report.benign_digest.to_string(),
     });
+    match &report.live {
+        Some(figures) => summary["live"] = figures.to_json(),
+        None => {
+            summary["run"]["digest"] = json!(report.digest.to_string());
+            summary["run"]["benign_digest"] = json!(report.benign_digest.to_string());
+        }
+    }
     let taps = report.taps.iter().zip(&report.counts.taps);
     summary["taps"] = taps
         .map(|(name, (frames, bytes))| json!({ "name": name, "frames": frames, "bytes": bytes }))
@@ -144,7 +150,7 @@ pub(super) fn write_summary(report: &Report) -> Result<(), FolderError> {
 }
 
 /// Writes `manifest.json`: everything needed to repeat the run, and what it took.
-pub(super) fn write_manifest(report: &Report, loaded: &Loaded) -> Result<(), FolderError> {
+pub(crate) fn write_manifest(report: &Report, loaded: &Loaded) -> Result<(), FolderError> {
     let files: Vec<_> = loaded
         .files
         .iter()
@@ -159,6 +165,8 @@ pub(super) fn write_manifest(report: &Report, loaded: &Loaded) -> Result<(), Fol
             })
         })
         .collect();
+    // What happens on real sockets never happens again.
+    let digest = |digest: Digest| report.live.is_none().then(|| digest.to_string());
     let manifest = json!({
         "program": "meterstorm",
         "version": VERSION,
@@ -174,8 +182,9 @@ pub(super) fn write_manifest(report: &Report, loaded: &Loaded) -> Result<(), Fol
         "start": loaded.scenario.start.to_text(),
         "duration_s": loaded.scenario.duration.as_nanos() as f64 / 1e9,
         "timeline": timeline,
-        "digest": report.digest.to_string(),
-        "benign_digest": report.benign_digest.to_string(),
+        "live": report.live.is_some(),
+        "digest": digest(report.digest),
+        "benign_digest": digest(report.benign_digest),
         "events": report.events,
         "windows": report.windows,
         "threads": report.threads,

@@ -3,13 +3,13 @@
 mod adapter;
 mod build;
 mod folder;
+mod ledger;
 mod report;
 mod timeline;
 
-use std::fs::{self, OpenOptions};
 use std::io;
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration as WallDuration, Instant as WallInstant};
@@ -17,16 +17,21 @@ use std::time::{Duration as WallDuration, Instant as WallInstant};
 use models::attack::Attacker;
 use models::fleet::{Fleet, Partition};
 use models::time::{Duration, Time};
-use reports::{Provenance, Results, Summary};
+use reports::Summary;
 
-use crate::capture::{self, Capture, CaptureError};
+use crate::capture::{self, CaptureError};
 use crate::engine::{self, Digest, Engine, Limits, Lookahead, Outcome, Verdict};
-use crate::record::{self, Counts, Recorder};
+use crate::live::{Figures, LiveError};
+use crate::record::Counts;
 use crate::scenario::{self, Loaded, Scenario};
 
 pub use adapter::FleetDomain;
+pub(crate) use build::fleet;
 pub use folder::FolderError;
-pub(crate) use folder::scenario_digest;
+pub(crate) use folder::{scenario_digest, write_manifest, write_summary};
+pub(crate) use ledger::{Account, Ledger, Places};
+
+use ledger::replace_hint;
 
 /// The version of this program.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -111,6 +116,8 @@ pub struct Report {
     pub summary: Summary,
     /// What became of the expectations.
     pub verdicts: Vec<scenario::expect::Verdict>,
+    /// What happened at the sockets, if the run was live; then there is no digest.
+    pub live: Option<Figures>,
 }
 
 impl Report {
@@ -143,34 +150,12 @@ pub enum RunError {
     /// The packet capture cannot be written.
     #[error(transparent)]
     Capture(#[from] CaptureError),
+    /// A live run cannot begin or go on.
+    #[error(transparent)]
+    Live(#[from] LiveError),
     /// Results cannot be written or read.
     #[error("cannot record results: {0}")]
     Record(#[from] reports::Error),
-}
-
-/// Makes sure that a capture can be written, before anything else is.
-fn claim(path: &Path, force: bool) -> Result<(), RunError> {
-    let opened = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .create_new(!force)
-        // An older capture stays until there is something to replace it with.
-        .truncate(false)
-        .open(path);
-    match opened {
-        Ok(_) => Ok(()),
-        Err(source) => Err(RunError::CaptureFile {
-            path: path.to_owned(),
-            source,
-        }),
-    }
-}
-
-fn replace_hint(error: &io::Error) -> &'static str {
-    match error.kind() {
-        io::ErrorKind::AlreadyExists => "; --force replaces it",
-        _ => "",
-    }
 }
 
 /// Runs the scenario, calling `progress` now and then.
@@ -185,36 +170,15 @@ pub fn run(
 ) -> Result<Report, RunError> {
     let scenario = &loaded.scenario;
     check_partition(scenario, options.partition)?;
-    if let Some(path) = &options.pcap {
-        claim(path, options.force)?;
-    }
-    let folder = folder::create(options.folder.as_deref(), &scenario.name, options.force);
-    if let (Err(_), Some(path), false) = (&folder, &options.pcap, options.force) {
-        // It was not there before, and the run that it was for does not begin.
-        let _ = fs::remove_file(path);
-    }
-    let folder = folder?;
-    let mut fleet = build::fleet(scenario, options.partition);
-    let in_folder = || fleet.capture.is_some().then(|| folder.join(capture::FILE));
-    let pcap = options.pcap.clone().or_else(in_folder);
-    if pcap.is_some() {
-        fleet.capture.get_or_insert_default();
-    }
-    let fleet = Arc::new(fleet);
-    let mut capture = pcap
-        .map(|path| Capture::create(&path, Arc::clone(&fleet), &scenario.keys))
-        .transpose()?;
-    let provenance = Provenance::new(VERSION, &folder::scenario_digest(scenario))
-        .with("scenario", &scenario.name)
-        .with("seed", &scenario.seed.to_string());
+    let places = Places {
+        folder: options.folder.as_deref(),
+        pcap: options.pcap.as_deref(),
+        force: options.force,
+    };
+    let folder = places.claim(&scenario.name)?;
+    let fleet = fleet(scenario, options.partition);
+    let (fleet, mut ledger) = Ledger::open(folder, places.pcap, scenario, fleet)?;
     let mut engine = engine(scenario, &fleet, options.threads)?;
-    let mut recorder = Recorder::new(
-        &folder,
-        &provenance,
-        Arc::clone(&fleet),
-        scenario.keys.clone(),
-        &scenario.record.tables,
-    )?;
 
     let started = WallInstant::now();
     let end = Time::ZERO + scenario.duration;
@@ -222,10 +186,7 @@ pub fn run(
     let outcome = engine.run(end, sync_every(bins), |domains, sync| {
         let bin_ends = sync.time.as_nanos().is_multiple_of(bins.as_nanos()) || sync.time >= end;
         let interrupted = options.interrupt.load(Ordering::Relaxed);
-        if let Some(capture) = &mut capture {
-            capture.collect(domains, sync.time)?;
-        }
-        recorder.collect(domains, sync.time, bin_ends || interrupted)?;
+        ledger.collect(domains, sync.time, bin_ends || interrupted)?;
         progress(&Progress {
             time: sync.time,
             end,
@@ -243,36 +204,25 @@ pub fn run(
         Outcome::Interrupted(sync) => (sync, true),
     };
     let mut domains: Vec<&mut FleetDomain> = engine.domains_mut().collect();
-    record::conclude(&mut domains, sync.time);
-    let capture = capture
-        .map(|capture| capture.finish(&mut domains))
-        .transpose()?;
-    let counts = recorder.finish(&mut domains, sync.time)?;
-    let wall = started.elapsed();
-
-    let summary = Summary::of(&Results::open(&folder))?;
-    let verdicts = scenario
-        .expect
-        .iter()
-        .map(|expectation| expectation.judge(summary.get(expectation.metric())))
-        .collect();
+    let account = ledger.close(&mut domains, sync.time, scenario)?;
     let report = Report {
         name: scenario.name.clone(),
-        folder,
+        folder: account.folder,
         reached: sync.time,
         interrupted,
         digest: sync.digest,
         benign_digest: sync.own_digest,
+        live: None,
         events: sync.events,
         windows: sync.windows,
         threads: options.threads,
-        wall,
-        counts,
-        capture,
+        wall: started.elapsed(),
+        counts: account.counts,
+        capture: account.capture,
         attackers: fleet.attackers.clone(),
         taps: scenario.taps.iter().map(|tap| tap.name.clone()).collect(),
-        summary,
-        verdicts,
+        summary: account.summary,
+        verdicts: account.verdicts,
     };
     folder::write_summary(&report)?;
     folder::write_manifest(&report, loaded)?;
@@ -291,7 +241,7 @@ pub fn verify(
     partition: Partition,
 ) -> Result<Verdict, RunError> {
     check_partition(scenario, partition)?;
-    let mut fleet = build::fleet(scenario, partition);
+    let mut fleet = fleet(scenario, partition);
     // Nobody would take what is captured.
     fleet.capture = None;
     let fleet = Arc::new(fleet);

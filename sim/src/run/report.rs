@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::Report;
+use crate::live::Sides;
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -12,16 +13,26 @@ impl fmt::Display for Report {
             "complete after"
         };
         writeln!(f, "{}: {state} {} of virtual time", self.name, self.reached)?;
-        self.meters(f)?;
-        self.authentication(f)?;
-        self.keys(f)?;
+        let sides = self.live.as_ref().map_or(Sides::BOTH, |live| live.sides);
+        if sides.meters {
+            self.meters(f)?;
+            self.authentication(f)?;
+            self.keys(f)?;
+        } else {
+            self.headend(f)?;
+        }
         self.traffic(f)?;
-        self.reads(f)?;
+        if sides == Sides::BOTH {
+            self.reads(f)?;
+        }
         self.commands(f)?;
         self.attacks(f)?;
         self.cost(f)?;
-        writeln!(f, "digest    {}", self.digest)?;
-        if !self.attackers.is_empty() {
+        match &self.live {
+            Some(figures) => writeln!(f, "{figures}")?,
+            None => writeln!(f, "digest    {}", self.digest)?,
+        }
+        if self.live.is_none() && !self.attackers.is_empty() {
             writeln!(f, "          {} without attackers", self.benign_digest)?;
         }
         for verdict in &self.verdicts {
@@ -65,6 +76,17 @@ impl Report {
             f,
             "          time to join {}",
             self.quantiles("meters.time_to_join_s")
+        )
+    }
+
+    fn headend(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [served, sessions, reads] =
+            ["headend.served", "headend.sessions_max", "reads.delivered"]
+                .map(|path| self.number(path));
+        writeln!(
+            f,
+            "head-end  {served} datagrams served, {sessions} sessions at once, {reads} reads \
+             delivered"
         )
     }
 

@@ -56,6 +56,7 @@ impl Capture {
             from: Time::ZERO + self.from,
             until: self.until.map_or(Time::FAR_FUTURE, |at| Time::ZERO + at),
             sample_ppb: self.sample.ppb(),
+            at_sockets: None,
         }
     }
 }

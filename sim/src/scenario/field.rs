@@ -1,6 +1,7 @@
 //! Types that a field of a scenario can have.
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 
 use firmware::Duration;
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
@@ -10,6 +11,7 @@ use super::decode::Decoder;
 use super::diagnostic::{Diagnostic, Fault, Span};
 use super::explain::Shape;
 use super::lex;
+use super::live::{Address, Peer};
 use super::units::{Bytes, Civil, Drift, Frequency, Quantity, Rate, Ratio};
 
 /// A type that a field of a scenario can have.
@@ -209,6 +211,8 @@ quantity_field!(
     Drift: Drift(0),
     Frequency: Frequency(1),
     Civil: Civil(0),
+    Address: Address(Ipv4Addr::LOCALHOST),
+    Peer: Peer { address: Ipv4Addr::LOCALHOST, port: None },
 );
 
 macro_rules! integer_field {

@@ -22,6 +22,7 @@ pub mod explain;
 pub mod field;
 mod identity;
 mod lex;
+pub mod live;
 mod load;
 mod lower;
 pub mod mcu;

@@ -16,6 +16,7 @@ pub use super::attackers::{Attacker, Psk};
 pub use super::capture::Capture;
 pub use super::dist::Dist;
 pub use super::distribution::{Area, Distribution, Failures};
+pub use super::live::Live;
 pub use super::mcu::Mcu;
 pub use super::media::{Band, Coverage, Fading, Medium, MeshPhy, MeshTopology, Technology, Tone};
 pub use super::switching::{Commands, Grid, Switch};
@@ -61,6 +62,8 @@ record! {
         taps: Vec<Tap> = Vec::new(),
         /// Datagrams that are captured for Wireshark; none if absent.
         capture: Option<Capture> = None,
+        /// How `meterstorm live` puts all this on real sockets.
+        live: Live = Live::default(),
         /// Who attacks, and with what.
         attackers: Vec<Attacker> = Vec::new(),
         /// What is written to the results folder.

@@ -1,7 +1,7 @@
 //! Rules about attackers: that they exist in time and place, and can do what they do.
 
 use firmware::Duration;
-use models::fleet::ATTACKERS_MAX;
+use models::address::ATTACKERS_MAX;
 
 use super::super::attackers::{Attack, Attacker, Foothold, Leak, Psk, Tampering};
 use super::super::schema::{Cohort, Medium, Scenario};

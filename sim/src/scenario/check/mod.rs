@@ -6,6 +6,7 @@
 mod attack;
 mod capture;
 mod distribution;
+mod live;
 mod plan;
 mod population;
 mod service;
@@ -34,6 +35,7 @@ pub(super) fn check(scenario: &Scenario, survey: Survey, report: &mut Report) {
     shared::check(scenario, &mut judge);
     attack::check(scenario, &mut judge);
     switching::check(scenario, &mut judge);
+    live::check(scenario, &mut judge);
 }
 
 /// Finds places and collects verdicts.

@@ -2,8 +2,8 @@
 
 use core::ops::Range;
 
+use models::address::CONCENTRATORS_MAX;
 use models::concentrator::{Layout, Meshes};
-use models::fleet::CONCENTRATORS_MAX;
 use models::link::contention::Table;
 use models::link::topology::{ImportError, connect, import};
 use models::rng::Purpose;

@@ -1,0 +1,104 @@
+//! Rules about live endpoints.
+
+use std::net::Ipv4Addr;
+
+use firmware::Duration;
+
+use super::super::live::{Role, is_loopback};
+use super::super::schema::Scenario;
+use super::Judge;
+
+/// Connections of a process, which may have 20,000 files open on an ordinary system.
+const CONNECTIONS_MAX: u32 = 15_000;
+
+pub(super) fn check(scenario: &Scenario, judge: &mut Judge<'_>) {
+    // Nobody has asked for sockets, so a fleet may be larger than what has room on them.
+    if !judge.survey.is_written("live") {
+        return;
+    }
+    let live = &scenario.live;
+    judge.range(
+        !(0.1..=100.0).contains(&live.pace),
+        "live.pace",
+        "the pace must lie between 0.1 and 100",
+    );
+    for (path, port) in [
+        ("live.pana_port", live.pana_port),
+        ("live.c1222_port", live.c1222_port),
+    ] {
+        judge.range(port == 0, path, "ports have the numbers from 1 to 65535");
+    }
+    judge.contradiction(
+        live.pana_port == live.c1222_port,
+        ["live.c1222_port", "live.pana_port"],
+        "PANA and C12.22 cannot share a port",
+        "choose two ports",
+    );
+    judge.contradiction(
+        live.paa.is_some() && live.role != Role::Meters,
+        ["live.paa", "live.role"],
+        "only meters look for another PAA",
+        "play `role: Meters`",
+    );
+    judge.contradiction(
+        live.c1222.is_some() && live.role != Role::Meters,
+        ["live.c1222", "live.role"],
+        "only meters look for another C12.22 host",
+        "play `role: Meters`",
+    );
+    judge.range(
+        !(1..=CONNECTIONS_MAX).contains(&live.limits.connections),
+        "live.limits.connections",
+        &format!("a process holds 1 to {CONNECTIONS_MAX} connections"),
+    );
+    judge.range(
+        live.limits.connections_per_source == 0,
+        "live.limits.connections_per_source",
+        "an address has at least one connection",
+    );
+    judge.range(
+        !(Duration::from_secs(1)..=Duration::from_secs(86_400)).contains(&live.limits.idle),
+        "live.limits.idle",
+        "a connection is closed after 1 s to 24 h",
+    );
+    if judge.sound(&["cohorts", "headend.instances"]) {
+        check_addresses(scenario, judge);
+    }
+}
+
+fn check_addresses(scenario: &Scenario, judge: &mut Judge<'_>) {
+    let blocks = scenario.live.blocks(scenario);
+    for &(path, first, count) in &blocks {
+        let last = u64::from(first.to_bits()) + count.max(1) - 1;
+        let unusable = first.is_unspecified() || first.is_broadcast() || first.is_multicast();
+        judge.range(
+            unusable || last >= u64::from(u32::MAX),
+            path,
+            "that is not the address of a node",
+        );
+        judge.range(
+            first.is_loopback() && !is_loopback(first, count),
+            path,
+            &format!("{count} addresses from {first} leave the loopback network 127.0.0.0/8"),
+        );
+        judge.contradiction(
+            !scenario.live.exposed && !first.is_loopback(),
+            [path, "live.exposed"],
+            &format!("{first} can be reached from other machines"),
+            "add `exposed: true` if that is meant",
+        );
+    }
+    let end = |first: Ipv4Addr, count: u64| u64::from(first.to_bits()) + count;
+    for (index, &(path, first, count)) in blocks.iter().enumerate() {
+        for &(other, start, length) in &blocks[..index] {
+            let apart = end(first, count) <= u64::from(start.to_bits())
+                || end(start, length) <= u64::from(first.to_bits());
+            judge.contradiction(
+                !apart,
+                [path, other],
+                "the same addresses would have two owners",
+                "leave more room between the first addresses",
+            );
+        }
+    }
+}
