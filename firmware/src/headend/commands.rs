@@ -224,6 +224,11 @@ impl Send {
 }
 
 impl Commands {
+    /// Whether an order to the meter is being carried out.
+    pub(super) fn is_active(&self, rank: u32) -> bool {
+        self.active.contains_key(&rank)
+    }
+
     /// Queues an order.
     pub(super) fn order(&mut self, order: SwitchOrder, now: Instant) {
         self.queue.push_back(Queued {

@@ -4,6 +4,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::commands::CommandPolicy;
+use super::requests::RequestPolicy;
 use crate::c1222::aptitle::Title;
 use crate::c1222::epsem::Mode;
 use crate::eap::AuthenticatorConfig;
@@ -39,6 +40,8 @@ pub struct Config {
     pub interval_s: u32,
     /// Orders to switches.
     pub commands: CommandPolicy,
+    /// Requests to meters.
+    pub requests: RequestPolicy,
 }
 
 /// A meter that the head-end knows.

@@ -9,6 +9,7 @@ use core::net::{IpAddr, SocketAddr};
 use super::commands::CommandReport;
 use super::config::{Config, Subscription};
 use super::desk::Desk;
+use super::requests::RequestReport;
 use super::subscriber::Subscribers;
 use crate::c1222::outbox::{DATAGRAM_LEN_DEFAULT, Outbox};
 use crate::eap::Authenticator;
@@ -34,7 +35,7 @@ pub enum Alarm {
     Session(u32),
     /// Of the keys and the unfinished messages of the meter with this rank.
     Subscriber(u32),
-    /// Of the orders to switches: see [`Headend::next_command`].
+    /// Of the orders to switches and requests to meters: see [`Headend::next_command`].
     Commands,
 }
 
@@ -73,6 +74,8 @@ pub enum HeadendEvent {
     Interval(Interval),
     /// An order to the switch has ended.
     Command(CommandReport),
+    /// A request has ended.
+    Request(RequestReport),
     /// Something was discarded that no datagram at hand is to blame for.
     Discarded(Reject),
 }
@@ -103,7 +106,7 @@ pub struct Headend {
     /// A C12.22 response to send.
     pub(super) response: Outbox,
     pub(super) response_to: Option<SocketAddr>,
-    /// Orders to switches, once there are any.
+    /// Orders to switches and requests to meters, once there are any.
     pub(super) commands: Option<Box<Desk>>,
     pub(super) touched: Vec<Alarm>,
     key_writes: u32,
@@ -199,10 +202,7 @@ impl Headend {
                 earlier(protocol, fallback)
             }
             Alarm::Subscriber(rank) => self.subscribers.get(rank).poll_timeout(),
-            Alarm::Commands => {
-                let desk = self.commands.as_ref()?;
-                desk.commands.poll_timeout(&self.config.commands)
-            }
+            Alarm::Commands => self.desk_deadline(),
         }
     }
 

@@ -3,17 +3,23 @@
 //! [`Headend`] joins the PANA authentication agent, the key stores and the C12.22 nodes of all
 //! subscribed meters. It grants access to whom EAP-PSK has authenticated, derives their keys on
 //! the way, accepts registrations and interval reports under those keys and answers them. Orders
-//! to the service switches of meters wait in a queue and go out under the same keys.
+//! to the service switches of meters and requests - reads, writes, procedures, sessions - wait in
+//! queues and go out under the same keys.
 
 mod commands;
 mod config;
 mod desk;
 mod image;
+mod profile;
+mod requests;
 mod service;
 mod subscriber;
+mod task;
 
 pub use commands::{CommandOutcome, CommandPolicy, CommandReport, SwitchOrder};
 pub use config::{Config, Subscription};
 pub use image::{Alarm, Headend, HeadendEvent, StoreAccess, Transmit};
+pub use requests::{RequestOrder, RequestOutcome, RequestPolicy, RequestReport};
+pub use task::{Call, Class, Message, Part, Persistence, Task};
 
 pub use crate::meter::Channel;

@@ -99,6 +99,7 @@ impl Headend {
         utc: u32,
         env: &mut Env<'_>,
     ) -> Result<bool, c1222::Reject> {
+        let len = octets.len();
         let subscriber = self.subscribers.get_mut(rank);
         let incoming = subscriber
             .node
@@ -106,12 +107,8 @@ impl Headend {
         let reply_to = match incoming.kind {
             Kind::Request(reply_to) => reply_to,
             Kind::Response(invocation) => {
-                if let Some(desk) = &mut self.commands {
-                    let (policy, times) = (&self.config.commands, (utc, env.now));
-                    let (commands, payload) = (&mut desk.commands, &incoming.payload);
-                    commands.respond(policy, rank, invocation, payload, times)?;
-                    self.settle_commands();
-                }
+                let response = (&incoming.payload, len);
+                self.take_response(rank, invocation, response, (utc, env.now))?;
                 return Ok(false);
             }
         };

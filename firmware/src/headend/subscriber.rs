@@ -32,6 +32,8 @@ pub(super) struct Subscriber {
     pub(super) place: Option<IpAddr>,
     /// Until when the meter is registered.
     pub(super) registered_until: Instant,
+    /// End of the newest interval that was read from its load profile, in seconds since 1970.
+    pub(super) read_until_s: u32,
     /// Messages of which segments have arrived.
     pub(super) reassembler: Option<Box<Reassembler>>,
 }
@@ -88,6 +90,7 @@ impl Subscribers {
             session: None,
             place: None,
             registered_until: Instant::ZERO,
+            read_until_s: 0,
             reassembler: None,
         };
         let identity = hash(&entry.identity);

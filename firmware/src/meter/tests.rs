@@ -96,6 +96,7 @@ impl Pair {
             one_place: false,
             interval_s: 900,
             commands: headend::CommandPolicy::default(),
+            requests: headend::RequestPolicy::default(),
         });
         let mut headend = Headend::new(software, &mut env);
         headend.subscribe(Subscription {
@@ -340,3 +341,4 @@ fn a_reboot_brings_a_new_session_and_erases_the_old_key_at_both_ends() {
 
 mod optical;
 mod orders;
+mod requests;

@@ -1,0 +1,670 @@
+//! Requests to meters: a queue by urgency, with bounded outstanding ones, retries and deadlines.
+//!
+//! ```text
+//!   request --> waiting --due--> ready --class, gap, outstanding--> message 1 --+
+//!                                  ^                                  ^         | no response:
+//!                meter is busy     |                                  +--pause--+ again
+//!                with another -----+                                  |
+//!                                                       answered: next message
+//!                                                       answered: no more --> ended
+//! ```
+//!
+//! A meter has one request at a time, and none while its switch is being operated. Among requests
+//! that are due the more urgent class goes first, then the one that has been due for longer.
+
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use super::profile::ProfileRead;
+use super::task::{Class, Message, Task};
+use crate::c1219::procedure::{Outcome, ResultCode};
+use crate::c1222::acse::Authentication;
+use crate::c1222::epsem::{Payload, ResponseControl};
+use crate::c1222::service::{Blocks, Response, ResponseCode};
+use crate::c1222::session::Session;
+use crate::meter::Interval;
+use crate::time::{Duration, Instant, earlier};
+use crate::wire::Error;
+
+/// How long a request waits for a meter that is busy before it asks again.
+const BUSY_PAUSE: Duration = Duration::from_secs(5);
+/// Exchanges of one read of the load profile at most.
+const PROFILE_EXCHANGES_MAX: u32 = 100;
+
+/// How requests are issued.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RequestPolicy {
+    /// Least time between the beginnings of two requests.
+    pub gap: Duration,
+    /// Messages that wait for a response at most.
+    pub outstanding_max: u32,
+}
+
+impl Default for RequestPolicy {
+    /// 200 requests per second, 500 outstanding.
+    fn default() -> Self {
+        Self {
+            gap: Duration::from_millis(5),
+            outstanding_max: 500,
+        }
+    }
+}
+
+/// A request to one meter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RequestOrder {
+    /// Rank of the meter.
+    pub rank: u32,
+    /// What it belongs to: a number of the host.
+    pub plan: u32,
+    /// When it is to be sent.
+    pub due: Instant,
+}
+
+/// How a request ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RequestOutcome {
+    /// The meter has done everything.
+    Answered,
+    /// It was sent, and no answer was wanted.
+    Sent,
+    /// The meter refused a service; the code says which way.
+    Denied(ResponseCode),
+    /// A procedure failed.
+    Failed(ResultCode),
+    /// The response does not say what was asked for.
+    Unintelligible,
+    /// No response in all attempts.
+    Unanswered,
+    /// There was no session in any attempt.
+    Unreachable,
+    /// Its deadline passed before it could be sent.
+    Late,
+    /// It has not ended.
+    Pending,
+}
+
+impl RequestOutcome {
+    /// The outcome in snake case, for reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Answered => "answered",
+            Self::Sent => "sent",
+            Self::Denied(ResponseCode::Sns) => "service_not_supported",
+            Self::Denied(ResponseCode::Isc) => "insufficient_clearance",
+            Self::Denied(ResponseCode::Onp) => "operation_not_possible",
+            Self::Denied(ResponseCode::Iar) => "inappropriate_action",
+            Self::Denied(ResponseCode::Bsy) => "busy",
+            Self::Denied(ResponseCode::Dnr) => "data_not_ready",
+            Self::Denied(ResponseCode::Dlk) => "data_locked",
+            Self::Denied(ResponseCode::Isss) => "invalid_state",
+            Self::Denied(ResponseCode::Rstl) => "response_too_large",
+            Self::Denied(_) => "service_refused",
+            Self::Failed(result) => result.name(),
+            Self::Unintelligible => "unintelligible",
+            Self::Unanswered => "unanswered",
+            Self::Unreachable => "unreachable",
+            Self::Late => "late",
+            Self::Pending => "pending",
+        }
+    }
+
+    /// Whether the request has achieved what it was for, as far as can be known.
+    pub const fn is_success(self) -> bool {
+        matches!(self, Self::Answered | Self::Sent)
+    }
+}
+
+/// A request from its beginning to its end, by the clock of the head-end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RequestReport {
+    /// The request.
+    pub order: RequestOrder,
+    /// How urgent it was.
+    pub class: Class,
+    /// When its first message was first sent.
+    pub issued: Option<Instant>,
+    /// When the first response came.
+    pub responded: Option<Instant>,
+    /// When it ended.
+    pub ended: Instant,
+    /// Messages sent, repeated ones included.
+    pub transmissions: u32,
+    /// Of these, repeated ones.
+    pub repetitions: u32,
+    /// Octets of the messages to the meter.
+    pub octets_down: u32,
+    /// Octets of the responses.
+    pub octets_up: u32,
+    /// Services that the meter refused.
+    pub refused: u32,
+    /// Intervals of the load profile that were read.
+    pub intervals: u32,
+    /// How it ended.
+    pub outcome: RequestOutcome,
+}
+
+impl RequestReport {
+    const fn new(order: RequestOrder, class: Class, now: Instant) -> Self {
+        Self {
+            order,
+            class,
+            issued: None,
+            responded: None,
+            ended: now,
+            transmissions: 0,
+            repetitions: 0,
+            octets_down: 0,
+            octets_up: 0,
+            refused: 0,
+            intervals: 0,
+            outcome: RequestOutcome::Pending,
+        }
+    }
+}
+
+/// A place in the queue: urgency, due time, order of arrival.
+type Place = (Class, Instant, u64);
+
+#[derive(Debug)]
+struct Queued {
+    order: RequestOrder,
+    task: Arc<Task>,
+    arrival: u64,
+}
+
+impl Queued {
+    fn place(&self) -> Place {
+        (self.task.class, self.order.due, self.arrival)
+    }
+}
+
+/// A request that is being made.
+#[derive(Debug)]
+pub(super) struct Active {
+    pub(super) report: RequestReport,
+    pub(super) task: Arc<Task>,
+    /// The load profile read, once the messages of the task are done.
+    pub(super) profile: Option<ProfileRead>,
+    /// Index of the message at hand.
+    message: usize,
+    /// SEQ_NBR of the procedures in it.
+    pub(super) sequence: u8,
+    /// Transmissions of the message at hand, those without a session included.
+    attempts: u32,
+    /// Whether the message at hand has been sent.
+    sent: bool,
+    /// What the meter answered that may be different the next time.
+    busy: Option<ResponseCode>,
+    invocation: Option<u32>,
+    /// Key id and IV of the message that waits for its response.
+    authentication: Option<Authentication>,
+    /// When it is sent, sent again or given up.
+    due: Instant,
+    exchanges: u32,
+}
+
+/// What to do next for a meter.
+#[derive(Debug)]
+pub(super) struct RequestStep {
+    /// A message that is given up.
+    pub(super) forget: Option<u32>,
+    /// Whether the message at hand is to be sent.
+    pub(super) send: bool,
+}
+
+/// What a response does to the session with the meter.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum SessionChange {
+    /// A Logon was answered.
+    Opened(Session),
+    /// A Logoff, Terminate or Disconnect was answered.
+    Closed,
+}
+
+/// What a response has told.
+#[derive(Debug, Default)]
+pub(super) struct Learnt {
+    /// What became of the session.
+    pub(super) session: Vec<SessionChange>,
+    /// Intervals of the load profile.
+    pub(super) intervals: Vec<Interval>,
+    /// End of the newest interval that was read, in seconds since 1970; 0 without one.
+    pub(super) read_until_s: u32,
+}
+
+/// All requests of an instance.
+#[derive(Debug, Default)]
+pub(super) struct Requests {
+    arrivals: u64,
+    waiting: BTreeMap<(Instant, u64), Queued>,
+    ready: BTreeMap<Place, Queued>,
+    /// When the next request may begin.
+    next_issue: Instant,
+    active: BTreeMap<u32, Active>,
+    /// Deadlines of active requests, by time and rank.
+    due: BTreeSet<(Instant, u32)>,
+    /// Messages that wait for a response.
+    outstanding: u32,
+    /// The sequence number that each meter had last.
+    sequences: BTreeMap<u32, u8>,
+    ended: VecDeque<RequestReport>,
+}
+
+impl Requests {
+    /// Queues a request.
+    pub(super) fn request(&mut self, order: RequestOrder, task: &Arc<Task>) {
+        let arrival = self.arrivals;
+        self.arrivals += 1;
+        let queued = Queued {
+            order,
+            task: Arc::clone(task),
+            arrival,
+        };
+        self.waiting.insert((order.due, arrival), queued);
+    }
+
+    /// Whether there is a report of a request that has ended.
+    pub(super) fn has_ended(&self) -> bool {
+        !self.ended.is_empty()
+    }
+
+    /// The next report of a request that has ended.
+    pub(super) fn poll_ended(&mut self) -> Option<RequestReport> {
+        self.ended.pop_front()
+    }
+
+    /// Requests that have not ended, of those that are due.
+    pub(super) fn unfinished(&self, now: Instant) -> impl Iterator<Item = RequestReport> {
+        let active = self.active.values().map(move |active| RequestReport {
+            ended: now,
+            ..active.report
+        });
+        let queued = self.ready.values().chain(self.waiting.values());
+        let queued = queued.filter(move |queued| queued.order.due <= now);
+        active.chain(
+            queued.map(move |queued| RequestReport::new(queued.order, queued.task.class, now)),
+        )
+    }
+
+    /// When something is to be done next.
+    pub(super) fn poll_timeout(&self, policy: &RequestPolicy) -> Option<Instant> {
+        let free = self.outstanding < policy.outstanding_max;
+        let ready = (free && !self.ready.is_empty()).then_some(self.next_issue);
+        let waiting = self.waiting.first_key_value().map(|((due, _), _)| *due);
+        let waiting = waiting.filter(|_| free);
+        let queue = earlier(ready, waiting.map(|due| due.max(self.next_issue)));
+        earlier(queue, self.due.first().map(|(due, _)| *due))
+    }
+
+    /// The meter for which something is to be done now; not one of which `is_busy` is true.
+    pub(super) fn next_due(
+        &mut self,
+        policy: &RequestPolicy,
+        now: Instant,
+        is_busy: impl Fn(u32) -> bool,
+    ) -> Option<u32> {
+        if let Some((_, rank)) = self.due.first().filter(|(due, _)| *due <= now) {
+            return Some(*rank);
+        }
+        if self.outstanding >= policy.outstanding_max || self.next_issue > now {
+            return None;
+        }
+        while let Some(entry) = self.waiting.first_entry()
+            && entry.key().0 <= now
+        {
+            let queued = entry.remove();
+            self.ready.insert(queued.place(), queued);
+        }
+        while let Some((_, queued)) = self.ready.pop_first() {
+            let rank = queued.order.rank;
+            if self.active.contains_key(&rank) || is_busy(rank) {
+                let again = (now + BUSY_PAUSE, queued.arrival);
+                self.waiting.insert(again, queued);
+                continue;
+            }
+            let report = RequestReport::new(queued.order, queued.task.class, now);
+            if now >= queued.order.due + queued.task.persistence.deadline {
+                self.ended.push_back(RequestReport {
+                    outcome: RequestOutcome::Late,
+                    ..report
+                });
+                continue;
+            }
+            self.next_issue = now + policy.gap;
+            self.begin(queued, report, now);
+            return Some(rank);
+        }
+        None
+    }
+
+    fn begin(&mut self, queued: Queued, report: RequestReport, now: Instant) {
+        let rank = queued.order.rank;
+        let profile = ProfileRead::begin(&queued.task, queued.task.messages.is_empty());
+        let active = Active {
+            report,
+            profile,
+            task: queued.task,
+            message: 0,
+            sequence: self.next_sequence(rank),
+            attempts: 0,
+            sent: false,
+            busy: None,
+            invocation: None,
+            authentication: None,
+            due: now,
+            exchanges: 0,
+        };
+        self.active.insert(rank, active);
+        self.due.insert((now, rank));
+    }
+
+    /// SEQ_NBR of the next procedure: never 0, which ST8 has before any procedure.
+    fn next_sequence(&mut self, rank: u32) -> u8 {
+        let last = self.sequences.entry(rank).or_default();
+        *last = last.wrapping_add(1).max(1);
+        *last
+    }
+
+    /// The request to the meter, for writing its message.
+    pub(super) fn active(&self, rank: u32) -> Option<&Active> {
+        self.active.get(&rank)
+    }
+
+    /// Does what is due for the meter `rank`, which may be `reachable`.
+    pub(super) fn step(&mut self, rank: u32, reachable: bool, now: Instant) -> RequestStep {
+        let nothing = RequestStep {
+            forget: None,
+            send: false,
+        };
+        let Some(active) = self.active.get_mut(&rank) else {
+            return nothing;
+        };
+        let forget = active.invocation.take();
+        let persistence = active.task.persistence;
+        let deadline = active.report.order.due + persistence.deadline;
+        let step = RequestStep {
+            forget,
+            send: false,
+        };
+        if forget.is_some() && active.content_with_silence() {
+            self.outstanding -= 1;
+            self.proceed(rank, now);
+            return step;
+        }
+        if forget.is_some() {
+            // The response did not come in time; what follows is a pause, then the next attempt.
+            self.outstanding -= 1;
+            let pause = persistence.pause_after(active.attempts);
+            if active.attempts < persistence.attempts && !pause.is_zero() {
+                self.reschedule(rank, now + pause);
+                return step;
+            }
+        }
+        if active.attempts >= persistence.attempts || now >= deadline {
+            let outcome = active.verdict_in_vain();
+            self.end(rank, outcome, now);
+            return step;
+        }
+        active.attempts += 1;
+        if reachable {
+            self.reschedule(rank, now + persistence.timeout);
+            return RequestStep { forget, send: true };
+        }
+        // As if it had been sent and not been answered, but without waiting for a response.
+        let pause = persistence.pause_after(active.attempts);
+        self.reschedule(rank, now + pause.max(persistence.timeout));
+        step
+    }
+
+    /// Whether the message at hand is sent again.
+    pub(super) fn is_repeated(&self, rank: u32) -> bool {
+        self.active.get(&rank).is_some_and(|active| active.sent)
+    }
+
+    /// Takes note that the message of the last step has been sent.
+    ///
+    /// `invocation` names the response; `authentication` is what protects it.
+    pub(super) fn sent(
+        &mut self,
+        rank: u32,
+        invocation: u32,
+        authentication: Option<Authentication>,
+        octets: usize,
+        now: Instant,
+    ) {
+        let Some(active) = self.active.get_mut(&rank) else {
+            return;
+        };
+        active.report.issued = active.report.issued.or(Some(now));
+        active.report.transmissions += 1;
+        active.report.repetitions += u32::from(active.sent);
+        active.report.octets_down += octets as u32;
+        active.sent = true;
+        let one_way = active
+            .current()
+            .is_some_and(|message| message.response == ResponseControl::Never);
+        if one_way {
+            self.proceed(rank, now);
+            return;
+        }
+        active.invocation = Some(invocation);
+        active.authentication = authentication;
+        self.outstanding += 1;
+    }
+
+    /// Takes the response, `octets` long, to the message `invocation`.
+    ///
+    /// `known` are the end of the last interval that was read of the meter, and the time, both in
+    /// seconds since 1970.
+    pub(super) fn respond(
+        &mut self,
+        rank: u32,
+        invocation: u32,
+        payload: &Payload<'_>,
+        octets: usize,
+        known: (u32, u32),
+        now: Instant,
+    ) -> Result<Learnt, Error> {
+        let mut learnt = Learnt::default();
+        let Some(active) = self
+            .active
+            .get_mut(&rank)
+            .filter(|active| active.invocation == Some(invocation))
+        else {
+            return Ok(learnt);
+        };
+        active.invocation = None;
+        active.report.responded = active.report.responded.or(Some(now));
+        active.report.octets_up += octets as u32;
+        active.exchanges += 1;
+        self.outstanding -= 1;
+        let mut responses = Vec::new();
+        for service in payload.services() {
+            match service.and_then(Response::parse) {
+                Ok(response) => responses.push(response),
+                Err(error) => {
+                    self.end(rank, RequestOutcome::Unintelligible, now);
+                    return Err(error);
+                }
+            }
+        }
+        let judged = match &mut active.profile {
+            Some(profile) => profile.take(&responses, known).map(|()| {
+                learnt.intervals = core::mem::take(&mut profile.intervals);
+                learnt.read_until_s = profile.read_until_s;
+                active.report.intervals += learnt.intervals.len() as u32;
+                refusal(&responses, false, &mut active.report)
+            }),
+            None => active.judge(&responses, now, &mut learnt.session),
+        };
+        match judged {
+            Ok(Verdict::Done) => self.proceed(rank, now),
+            Ok(Verdict::Again(code)) => {
+                active.busy = Some(code);
+                let pause = active.task.persistence.pause_after(active.attempts);
+                self.reschedule(rank, now + pause.max(BUSY_PAUSE));
+            }
+            Ok(Verdict::Ended(outcome)) => self.end(rank, outcome, now),
+            Err(error) => {
+                self.end(rank, RequestOutcome::Unintelligible, now);
+                return Err(error);
+            }
+        }
+        Ok(learnt)
+    }
+
+    /// Goes on to the next message, or ends what has none.
+    fn proceed(&mut self, rank: u32, now: Instant) {
+        let Some(active) = self.active.get_mut(&rank) else {
+            return;
+        };
+        (active.attempts, active.sent, active.busy) = (0, false, None);
+        let done = match &active.profile {
+            Some(profile) => profile.is_done() || active.exchanges >= PROFILE_EXCHANGES_MAX,
+            None => {
+                active.message += 1;
+                let over = active.message >= active.task.messages.len();
+                active.profile = ProfileRead::begin(&active.task, over);
+                over && active.profile.is_none()
+            }
+        };
+        if done {
+            let one_way = active.report.responded.is_none();
+            let outcome = if one_way {
+                RequestOutcome::Sent
+            } else {
+                RequestOutcome::Answered
+            };
+            self.end(rank, outcome, now);
+            return;
+        }
+        let sequence = self.next_sequence(rank);
+        if let Some(active) = self.active.get_mut(&rank) {
+            active.sequence = sequence;
+        }
+        self.reschedule(rank, now);
+    }
+
+    fn reschedule(&mut self, rank: u32, due: Instant) {
+        if let Some(active) = self.active.get_mut(&rank) {
+            self.due.remove(&(active.due, rank));
+            active.due = due;
+            self.due.insert((due, rank));
+        }
+    }
+
+    fn end(&mut self, rank: u32, outcome: RequestOutcome, now: Instant) {
+        if let Some(active) = self.active.remove(&rank) {
+            self.due.remove(&(active.due, rank));
+            self.outstanding -= u32::from(active.invocation.is_some());
+            self.ended.push_back(RequestReport {
+                ended: now,
+                outcome,
+                ..active.report
+            });
+        }
+    }
+}
+
+impl Active {
+    /// The message at hand, unless the load profile is being read.
+    pub(super) fn current(&self) -> Option<&Message> {
+        self.task
+            .messages
+            .get(self.message)
+            .filter(|_| self.profile.is_none())
+    }
+
+    /// Whether no response to the message at hand means that all went well.
+    fn content_with_silence(&self) -> bool {
+        let message = self.current();
+        message.is_some_and(|message| message.response == ResponseControl::OnException)
+    }
+
+    /// How a request ends of which all attempts were in vain.
+    const fn verdict_in_vain(&self) -> RequestOutcome {
+        match (self.busy, self.report.issued) {
+            (Some(code), _) => RequestOutcome::Denied(code),
+            (None, Some(_)) => RequestOutcome::Unanswered,
+            (None, None) => RequestOutcome::Unreachable,
+        }
+    }
+
+    /// What the responses to the message at hand mean for the request.
+    fn judge(
+        &mut self,
+        responses: &[Response<'_>],
+        now: Instant,
+        changes: &mut Vec<SessionChange>,
+    ) -> Result<Verdict, Error> {
+        const COUNT: Error = Error::Malformed("service list");
+        let task = Arc::clone(&self.task);
+        let message = task.messages.get(self.message).ok_or(COUNT)?;
+        let services: usize = message.calls.iter().map(|call| call.services()).sum();
+        if responses.len() > services || responses.is_empty() && message.expects_answers() {
+            return Err(COUNT);
+        }
+        let mut left = responses;
+        for call in &message.calls {
+            let Some((own, rest)) = left.split_at_checked(call.services()) else {
+                break;
+            };
+            left = rest;
+            if own.iter().all(|response| response.code == ResponseCode::Ok) {
+                changes.extend(call.session_change(own, self.authentication, now)?);
+            }
+            if let (Some(procedure), Some(read)) = (call.procedure(), own.last())
+                && read.code == ResponseCode::Ok
+            {
+                let outcome = Outcome::parse(Blocks::new(read.data).single()?)?;
+                let ours = outcome.answers(procedure, self.sequence);
+                let completed =
+                    matches!(outcome.result, ResultCode::Completed | ResultCode::Accepted);
+                if !ours || !completed {
+                    self.report.refused += 1;
+                    if !task.tolerant {
+                        return Ok(Verdict::Ended(if ours {
+                            RequestOutcome::Failed(outcome.result)
+                        } else {
+                            RequestOutcome::Unintelligible
+                        }));
+                    }
+                }
+            }
+        }
+        Ok(refusal(responses, task.tolerant, &mut self.report))
+    }
+}
+
+/// What a response means for its request.
+enum Verdict {
+    /// The message is done.
+    Done,
+    /// The meter may do it the next time.
+    Again(ResponseCode),
+    Ended(RequestOutcome),
+}
+
+/// What refused services mean; counts them.
+fn refusal(responses: &[Response<'_>], tolerant: bool, report: &mut RequestReport) -> Verdict {
+    let refused = responses
+        .iter()
+        .filter(|response| response.code != ResponseCode::Ok);
+    let Some(first) = refused.clone().next() else {
+        return Verdict::Done;
+    };
+    if matches!(
+        first.code,
+        ResponseCode::Bsy | ResponseCode::Dnr | ResponseCode::Dlk
+    ) {
+        return Verdict::Again(first.code);
+    }
+    report.refused += refused.count() as u32;
+    if tolerant {
+        Verdict::Done
+    } else {
+        Verdict::Ended(RequestOutcome::Denied(first.code))
+    }
+}
