@@ -65,11 +65,13 @@ pub enum Kind {
     Request,
     /// A cell has answered a modem; the payload says whether it has access.
     Access,
+    /// A round of requests begins; the payload is the index of its plan.
+    Round,
 }
 
 impl Kind {
     /// Every kind, in the order of their codes.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::PowerOn,
         Self::PowerOff,
         Self::Boot,
@@ -92,6 +94,7 @@ impl Kind {
         Self::CommandAlarm,
         Self::Request,
         Self::Access,
+        Self::Round,
     ];
 
     /// The kind of an event.
@@ -135,6 +138,7 @@ impl Kind {
             Self::CommandAlarm => "command alarm",
             Self::Request => "access requested",
             Self::Access => "access answered",
+            Self::Round => "requests fall due",
         }
     }
 }

@@ -24,7 +24,7 @@ use crate::link::segment::Held;
 use crate::meter::{MeterHost, MeterQuery, Placement};
 use crate::prefetch::Prefetch;
 use crate::spawn;
-use crate::telemetry::{CommandRecord, KeyRecord, Side, Telemetry};
+use crate::telemetry::{CommandRecord, KeyRecord, RequestRecord, Side, Telemetry};
 use crate::time::Time;
 
 type Meters = Query<'static, 'static, MeterQuery, Without<Instance>>;
@@ -190,6 +190,11 @@ impl<A: Agenda> Domain<A> {
             let batches = (0..).zip(&fleet.switching);
             for (index, batch) in batches.filter(|(_, batch)| batch.at < end) {
                 let event = context::event(batch.at, Kind::Order, entity, entity, posted, index);
+                self.agenda.post(event);
+            }
+            let plans = (0..).zip(&fleet.requests);
+            for (index, plan) in plans.filter(|(_, plan)| plan.first < end) {
+                let event = context::event(plan.first, Kind::Round, entity, entity, posted, index);
                 self.agenda.post(event);
             }
             for step in &fleet.timeline {
@@ -425,7 +430,7 @@ impl<A: Agenda> Domain<A> {
         }
     }
 
-    /// Records the orders to switches that have not ended, as of `now`: the end of the run.
+    /// Records orders to switches and requests that have not ended, as of `now`: the end of the run.
     pub fn record_open_commands(&mut self, now: Time) {
         let (_, mut instances, _) = self
             .access
@@ -435,6 +440,13 @@ impl<A: Agenda> Domain<A> {
             let local = firmware::Instant::from_nanos(now.as_nanos());
             for report in instance.image.unfinished_commands(local) {
                 self.telemetry.commands.push(CommandRecord {
+                    meter: self.fleet.meter_at(instance.index, report.order.rank),
+                    instance: instance.index,
+                    report,
+                });
+            }
+            for report in instance.image.unfinished_requests(local) {
+                self.telemetry.requests.push(RequestRecord {
                     meter: self.fleet.meter_at(instance.index, report.order.rank),
                     instance: instance.index,
                     report,
@@ -529,6 +541,7 @@ fn handle_meter_event<A: Agenda, X: Exchange>(
         | Kind::Inject
         | Kind::Release
         | Kind::Order
+        | Kind::Round
         | Kind::CommandAlarm => unreachable!("never posted for meters"),
     }
 }
@@ -546,6 +559,7 @@ fn handle_instance_event<A: Agenda, X: Exchange>(
         Kind::SessionAlarm => host.session_alarm(event.payload),
         Kind::SubscriberAlarm => host.subscriber_alarm(event.payload),
         Kind::Order => host.order(event.payload),
+        Kind::Round => host.round(event.payload),
         Kind::CommandAlarm => host.command_alarm(),
         Kind::Offer
         | Kind::Request

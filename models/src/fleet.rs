@@ -18,6 +18,7 @@ use crate::distribution::{Sites, SupplyPlan};
 use crate::grid::GridPlan;
 use crate::link::{Direction, LaneProfile, LinkProfile};
 use crate::load::LoadModel;
+use crate::requests::RequestPlan;
 use crate::rng::{Purpose, Stream};
 use crate::switching::Batch;
 use crate::time::{Duration, Time};
@@ -238,6 +239,8 @@ pub struct Fleet {
     pub timeline: Vec<TimelineStep>,
     /// Orders to switches, of the timeline and of attackers.
     pub switching: Vec<Batch>,
+    /// Requests of the head-end to meters, of schedules and of the timeline.
+    pub requests: Vec<RequestPlan>,
     /// The power system that the premises are part of.
     pub grid: GridPlan,
     /// Passive observers.

@@ -36,6 +36,7 @@ pub mod link;
 pub mod load;
 pub mod meter;
 mod prefetch;
+pub mod requests;
 pub mod rng;
 mod spawn;
 pub mod switching;

@@ -49,6 +49,8 @@ pub enum Purpose {
     BackFeed = 31,
     /// How long a switch waits.
     SwitchDelay = 32,
+    /// Whom the head-end asks.
+    Requests = 33,
     /// Where a meter that shares no medium stands.
     Site = 40,
     /// How long the router of a home takes to return.

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use firmware::c1222::epsem::Mode;
 use firmware::crypto::Work;
-use firmware::headend::CommandReport;
+use firmware::headend::{CommandReport, RequestReport};
 use firmware::meter::SwitchStep;
 use firmware::ukmf::KeySummary;
 
@@ -166,6 +166,17 @@ pub struct CommandRecord {
     pub instance: u32,
     /// From its beginning to its end.
     pub report: CommandReport,
+}
+
+/// A request to a meter, as the head-end saw it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RequestRecord {
+    /// The meter.
+    pub meter: u32,
+    /// Index of the head-end instance.
+    pub instance: u32,
+    /// From its beginning to its end; its plan is an index of those of the fleet.
+    pub report: RequestReport,
 }
 
 /// What a meter did about an order to its switch.
@@ -358,6 +369,8 @@ pub struct Telemetry {
     pub attack_traffic: BTreeMap<AttackTraffic, TrafficCount>,
     /// Orders to switches that ended.
     pub commands: Vec<CommandRecord>,
+    /// Requests to meters that ended.
+    pub requests: Vec<RequestRecord>,
     /// What switches did.
     pub switches: Vec<SwitchRecord>,
 }

@@ -14,7 +14,7 @@ use crate::datagram::{C1222_PORT, Handle, MessageType, PANA_PORT};
 use crate::event::Agenda;
 use crate::link::Direction;
 use crate::rng::Stream;
-use crate::telemetry::{KeyRecord, MessageRecord, NodeId, ReadRecord, Side};
+use crate::telemetry::{KeyRecord, MessageRecord, NodeId, ReadRecord, RequestRecord, Side};
 use crate::time::{Duration, Time};
 
 /// An instance in the hands of the handler of one event.
@@ -292,6 +292,13 @@ impl<A: Agenda, X: Exchange> InstanceHost<'_, '_, A, X> {
                     });
                 }
                 HeadendEvent::Command(report) => self.record_command(meter, report),
+                HeadendEvent::Request(report) => {
+                    self.context.telemetry.requests.push(RequestRecord {
+                        meter,
+                        instance: self.instance.index,
+                        report,
+                    });
+                }
                 HeadendEvent::Discarded(reject) => {
                     let node = NodeId::Instance(self.instance.index);
                     let (protocol, cause) = (Channel::C1222.name(), reject.name());
@@ -468,7 +475,7 @@ impl<A: Agenda, X: Exchange> InstanceHost<'_, '_, A, X> {
         }
     }
 
-    fn post(&mut self, time: Time, kind: Kind, payload: u32) {
+    pub(super) fn post(&mut self, time: Time, kind: Kind, payload: u32) {
         let target = self.instance.entity;
         self.context
             .post(time, kind, target, &mut self.instance.posted, payload);

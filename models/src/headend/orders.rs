@@ -1,11 +1,11 @@
-//! Orders to switches, from the plan to the protocol software and back.
+//! Orders to switches and requests to meters, from the plan to the protocol software and back.
 
 use core::net::{SocketAddr, SocketAddrV4};
 
-use firmware::headend::{Alarm, CommandOutcome, CommandReport, SwitchOrder};
+use firmware::headend::{Alarm, CommandOutcome, CommandReport, RequestOrder, SwitchOrder};
 
 use super::host::{InstanceHost, local_time};
-use crate::context::Exchange;
+use crate::context::{Exchange, Kind};
 use crate::datagram::C1222_PORT;
 use crate::event::Agenda;
 use crate::switching::Origin;
@@ -34,6 +34,28 @@ impl<A: Agenda, X: Exchange> InstanceHost<'_, '_, A, X> {
                 };
                 self.instance.image.order(order, now);
             }
+        }
+        self.finish(self.now);
+    }
+
+    /// A round of requests of plan `index` begins: they wait in the queue of the instance.
+    pub fn round(&mut self, index: u32) {
+        let fleet = self.context.fleet;
+        let plan = &fleet.requests[index as usize];
+        for rank in 0..fleet.meters_of(self.instance.index) {
+            let meter = fleet.meter_at(self.instance.index, rank);
+            if let Some(offset) = plan.offset(fleet, meter) {
+                let order = RequestOrder {
+                    rank,
+                    plan: index,
+                    due: local_time(self.now + offset),
+                };
+                self.instance.image.request(order, &plan.task);
+            }
+        }
+        let next = plan.every.map(|every| self.now + every);
+        if let Some(next) = next.filter(|next| next.as_nanos() < fleet.duration.as_nanos()) {
+            self.post(next, Kind::Round, index);
         }
         self.finish(self.now);
     }

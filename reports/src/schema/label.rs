@@ -61,6 +61,10 @@ pub const ENCRYPTED: &str = "encrypted";
 
 /// An order of the operator of the head-end.
 pub const OPERATOR: &str = "operator";
+/// A read that somebody waits for.
+pub const ON_DEMAND_READ: &str = "on_demand_read";
+/// A scheduled read of the current registers.
+pub const READ_REGISTERS: &str = "read_registers";
 /// The switch has moved as ordered.
 pub const MOVED: &str = "moved";
 /// The switch was where the order wants it.

@@ -33,6 +33,7 @@ pub const TABLES: &[&TableDef] = &[
     tables::RejectRow::TABLE,
     tables::AttackRow::TABLE,
     tables::CommandRow::TABLE,
+    tables::RequestRow::TABLE,
     tables::GridRow::TABLE,
 ];
 

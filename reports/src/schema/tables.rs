@@ -375,6 +375,49 @@ table! {
 }
 
 table! {
+    /// One row per request of the head-end to a meter, in order of the time at which it ended.
+    pub table "requests" => RequestRow, RequestColumns {
+        /// Meter that is asked.
+        meter: u32 = Identifier,
+        /// Head-end instance that asks.
+        instance: u32 = Identifier,
+        /// Schedule that the request belongs to, or what the timeline calls it.
+        name: String = Identifier,
+        /// `read_registers`, `read_profile`, `read_tables`, `on_demand_read`, `set_time`,
+        /// `download` or `service_test`.
+        request: &'static str = Identifier,
+        /// Class of RFC 8036 §4.2, `c1` to `c5`: the order in which requests that are due are made.
+        class: &'static str = Identifier,
+        /// When it was to be made.
+        due_ns: i64 = Nanoseconds,
+        /// When its first message was sent; missing if none was.
+        issued_ns: Option<i64> = Nanoseconds,
+        /// When the first response came; missing if none came.
+        responded_ns: Option<i64> = Nanoseconds,
+        /// When the head-end was done with it, or the run ended.
+        ended_ns: i64 = Nanoseconds,
+        /// `ended_ns` - `due_ns`; missing without success.
+        latency_ns: Option<i64> = Nanoseconds,
+        /// Messages sent to the meter.
+        transmissions: u32 = Count,
+        /// Of these, messages that repeat an earlier one.
+        repetitions: u32 = Count,
+        /// C12.22 messages to the meter.
+        bytes_down: u64 = Bytes,
+        /// C12.22 responses of the meter.
+        bytes_up: u64 = Bytes,
+        /// Services that the meter refused.
+        refused: u32 = Count,
+        /// Load profile intervals that were read.
+        intervals: u32 = Count,
+        /// `success`, `rejected` (by the meter), `timeout`, or `closed` (the run ended first).
+        outcome: &'static str = Identifier,
+        /// Why the request did not succeed; missing on success.
+        cause: Option<&'static str> = Identifier,
+    }
+}
+
+table! {
     /// One row per second of the power system from the first movement of a switch on.
     pub table "grid" => GridRow, GridColumns {
         /// Start of the bin.

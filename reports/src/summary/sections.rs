@@ -9,7 +9,7 @@ use super::table::Table;
 use crate::schema::{Row, TableDef, label};
 use crate::{
     AttackRow, AuthRow, CommandRow, Error, GridRow, HeadendRow, KeyRow, MessageRow, MeterRow,
-    ReadRow, RejectRow, Results, TrafficRow,
+    ReadRow, RejectRow, RequestRow, Results, TrafficRow,
 };
 
 pub(super) const NANOSECONDS: f64 = 1e9;
@@ -27,6 +27,7 @@ const SECTIONS: &[(&TableDef, Section)] = &[
     (RejectRow::TABLE, rejects),
     (AttackRow::TABLE, super::attacks::attacks),
     (CommandRow::TABLE, super::switching::commands),
+    (RequestRow::TABLE, super::requests::requests),
     (GridRow::TABLE, super::switching::grid),
 ];
 

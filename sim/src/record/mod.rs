@@ -16,13 +16,13 @@ use models::datagram::MessageType;
 use models::fleet::Fleet;
 use models::link::Direction;
 use models::telemetry::{
-    AttackRecord, AttackTraffic, AuthRecord, KeyRecord, MessageRecord, NodeId, ReadRecord, Side,
-    Telemetry, TrafficCount,
+    AttackRecord, AttackTraffic, AuthRecord, KeyRecord, MessageRecord, NodeId, ReadRecord,
+    RequestRecord, Side, Telemetry, TrafficCount,
 };
 use models::time::{Duration, Time};
 use reports::schema::tables::{
     AttackRow, AuthRow, CommandRow, GridRow, HeadendRow, KeyRow, MessageRow, MeterRow, ReadRow,
-    RejectRow, TrafficRow,
+    RejectRow, RequestRow, TrafficRow,
 };
 use reports::{Error, Provenance, TableWriter};
 
@@ -68,6 +68,7 @@ struct Writers {
     rejects: Option<TableWriter<RejectRow>>,
     attacks: Option<TableWriter<AttackRow>>,
     commands: Option<TableWriter<CommandRow>>,
+    requests: Option<TableWriter<RequestRow>>,
     grid: Option<TableWriter<GridRow>>,
 }
 
@@ -96,6 +97,7 @@ struct Buffers {
     reads: Vec<ReadRecord>,
     traffic: Vec<TrafficCount>,
     attacks: Vec<AttackRecord>,
+    requests: Vec<RequestRecord>,
     attack_traffic: BTreeMap<AttackTraffic, TrafficCount>,
     rejects: BTreeMap<(NodeId, &'static str, &'static str), u64>,
 }
@@ -134,6 +136,7 @@ impl Recorder {
             rejects: writer(wanted(Table::Rejects), folder, provenance)?,
             attacks: writer(wanted(Table::Attacks), folder, provenance)?,
             commands: writer(wanted(Table::Commands), folder, provenance)?,
+            requests: writer(wanted(Table::Requests), folder, provenance)?,
             grid: writer(wanted(Table::Grid), folder, provenance)?,
         };
         let totals = vec![MeterTotals::default(); fleet.meters() as usize];
@@ -208,6 +211,7 @@ impl Recorder {
             rejects,
             attacks,
             commands,
+            requests,
             grid,
         } = self.writers;
         finish(meters)?;
@@ -220,6 +224,7 @@ impl Recorder {
         finish(rejects)?;
         finish(attacks)?;
         finish(commands)?;
+        finish(requests)?;
         finish(grid)?;
         Ok(self.counts)
     }
@@ -232,6 +237,7 @@ impl Recorder {
         buffers.messages.append(&mut telemetry.messages);
         buffers.reads.append(&mut telemetry.reads);
         buffers.attacks.append(&mut telemetry.attacks);
+        buffers.requests.append(&mut telemetry.requests);
         for (traffic, count) in std::mem::take(&mut telemetry.attack_traffic) {
             let sum = buffers.attack_traffic.entry(traffic);
             sum.or_default().add(&count);
@@ -287,6 +293,7 @@ impl Recorder {
     fn write_records(&mut self) -> Result<(), Error> {
         self.write_attacks()?;
         let Self {
+            fleet,
             buffers,
             writers,
             totals,
@@ -332,6 +339,19 @@ impl Recorder {
         buffers.messages.sort_by_key(order);
         for record in buffers.messages.drain(..) {
             push(&mut writers.messages, || rows::message(&record))?;
+        }
+        let order = |record: &RequestRecord| {
+            let report = &record.report;
+            (
+                report.ended,
+                record.meter,
+                report.order.plan,
+                report.order.due,
+            )
+        };
+        buffers.requests.sort_by_key(order);
+        for record in buffers.requests.drain(..) {
+            push(&mut writers.requests, || rows::request(fleet, &record))?;
         }
         buffers
             .reads

@@ -2,6 +2,7 @@
 
 use firmware::Instant;
 use firmware::c1222::epsem::Mode;
+use firmware::headend::RequestOutcome;
 use firmware::ukmf::{EndReason, Purpose};
 use models::attack::Attacker;
 use models::clock::Clock;
@@ -12,13 +13,14 @@ use models::link::Direction;
 use models::meter::MeterQueryItem;
 use models::telemetry::{
     AttackRecord, AttackTraffic, AuthRecord, InstanceLoad, KeyRecord, MessageRecord, NodeId,
-    ReadRecord, Side, TrafficCount,
+    ReadRecord, RequestRecord, Side, TrafficCount,
 };
 use models::time::{Duration, Time};
 use reports::label;
 use reports::schema::Hex;
 use reports::schema::tables::{
-    AttackRow, AuthRow, HeadendRow, KeyRow, MessageRow, MeterRow, ReadRow, RejectRow, TrafficRow,
+    AttackRow, AuthRow, HeadendRow, KeyRow, MessageRow, MeterRow, ReadRow, RejectRow, RequestRow,
+    TrafficRow,
 };
 
 use super::totals::MeterTotals;
@@ -362,5 +364,41 @@ pub(super) fn meter(
         cpu_ns: duration(meter.processor.worked),
         clock_drift_ppb: meter.processor.clock.drift_ppb().into(),
         firmware: concat!("meterstorm ", env!("CARGO_PKG_VERSION")),
+    }
+}
+
+pub(super) fn request(fleet: &Fleet, record: &RequestRecord) -> RequestRow {
+    let report = &record.report;
+    let plan = &fleet.requests[report.order.plan as usize];
+    let at = |instant: Instant| time(Time(instant.as_nanos()));
+    let outcome = match report.outcome {
+        outcome if outcome.is_success() => label::SUCCESS,
+        RequestOutcome::Unanswered | RequestOutcome::Unreachable | RequestOutcome::Late => {
+            label::TIMEOUT
+        }
+        RequestOutcome::Pending => label::CLOSED,
+        _ => label::REJECTED,
+    };
+    let succeeded = outcome == label::SUCCESS;
+    let latency = report.ended.saturating_since(report.order.due);
+    RequestRow {
+        meter: record.meter,
+        instance: record.instance,
+        name: plan.name.clone(),
+        request: plan.kind,
+        class: report.class.name(),
+        due_ns: at(report.order.due),
+        issued_ns: report.issued.map(at),
+        responded_ns: report.responded.map(at),
+        ended_ns: at(report.ended),
+        latency_ns: succeeded.then(|| duration(latency)),
+        transmissions: report.transmissions,
+        repetitions: report.repetitions,
+        bytes_down: report.octets_down.into(),
+        bytes_up: report.octets_up.into(),
+        refused: report.refused,
+        intervals: report.intervals,
+        outcome,
+        cause: (!succeeded).then(|| report.outcome.name()),
     }
 }

@@ -17,6 +17,7 @@ use models::link::csma::Capture;
 use models::switching::batches;
 use models::time::{Duration, Time};
 
+use crate::scenario::requests;
 use crate::scenario::schema::{self, Scenario};
 use crate::scenario::switching::gap;
 
@@ -87,6 +88,7 @@ pub(crate) fn fleet(scenario: &Scenario, partition: Partition) -> Fleet {
         meter_firmware: Arc::new(meter_firmware(scenario, &pana, &server_identity)),
         headend_software: Arc::new(headend_software(scenario, &pana, &server_identity)),
         switching: batches(&timeline, &attackers),
+        requests: requests::plans(scenario, cohort_index),
         grid: scenario.grid.model(),
         timeline,
         taps,
@@ -270,6 +272,7 @@ fn headend_software(
         one_place: scenario.headend.one_place,
         registration_period: scenario.traffic.registration_period,
         commands: scenario.headend.commands.policy(scenario.headend.instances),
+        requests: scenario.headend.requests.policy(scenario.headend.instances),
     }
 }
 
@@ -348,7 +351,12 @@ fn action(
             fraction_ppb: fraction.ppb(),
             within: *within,
         },
-        // The supply plan holds what these do.
-        schema::Action::Outage { .. } | schema::Action::ConcentratorDown { .. } => return None,
+        // The supply plan and the plan of requests hold what these do.
+        schema::Action::Outage { .. }
+        | schema::Action::ConcentratorDown { .. }
+        | schema::Action::OnDemandRead { .. }
+        | schema::Action::SetTime { .. }
+        | schema::Action::Download { .. }
+        | schema::Action::ServiceTest { .. } => return None,
     })
 }

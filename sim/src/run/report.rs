@@ -25,6 +25,7 @@ impl fmt::Display for Report {
         if sides == Sides::BOTH {
             self.reads(f)?;
         }
+        self.requests(f)?;
         self.commands(f)?;
         self.attacks(f)?;
         self.cost(f)?;
@@ -149,6 +150,33 @@ impl Report {
             .map(|path| self.number(path));
         writeln!(f, "reads     {delivered} of {due} delivered ({ratio})")?;
         writeln!(f, "          latency {}", self.quantiles("reads.latency_s"))
+    }
+
+    fn requests(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let some = |path: &str| self.summary.get(path).is_some_and(|count| count > 0.0);
+        if !some("requests.count") {
+            return Ok(());
+        }
+        let [done, count, ratio, repeated] = [
+            "requests.succeeded",
+            "requests.count",
+            "requests.success_ratio",
+            "requests.repetitions",
+        ]
+        .map(|path| self.number(path));
+        writeln!(
+            f,
+            "requests  {done} of {count} done ({ratio}), {repeated} messages sent again"
+        )?;
+        if some("requests.on_demand.count") {
+            let prompt = self.number("requests.on_demand.within_15s_ratio");
+            let latency = self.quantiles("requests.on_demand.latency_s");
+            writeln!(
+                f,
+                "          on demand {prompt} within 15 s, latency {latency}"
+            )?;
+        }
+        Ok(())
     }
 
     fn commands(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -92,6 +92,46 @@ pub(super) fn words(action: &Action) -> String {
             fraction.to_text(),
             window("within", *width)
         ),
+        Action::OnDemandRead {
+            cohort,
+            fraction,
+            window: width,
+            ..
+        } => format!(
+            "on-demand read of {} of {cohort}{}",
+            fraction.to_text(),
+            window("within", *width)
+        ),
+        Action::SetTime {
+            cohort,
+            fraction,
+            window: width,
+        } => format!(
+            "clocks of {} of {cohort} set{}",
+            fraction.to_text(),
+            window("within", *width)
+        ),
+        Action::Download {
+            cohort,
+            fraction,
+            table,
+            window: width,
+            ..
+        } => format!(
+            "table {table} written to {} of {cohort}{}",
+            fraction.to_text(),
+            window("within", *width)
+        ),
+        Action::ServiceTest {
+            cohort,
+            fraction,
+            window: width,
+            ..
+        } => format!(
+            "all C12.22 services with {} of {cohort}{}",
+            fraction.to_text(),
+            window("within", *width)
+        ),
         Action::Reauthenticate {
             cohort,
             fraction,

@@ -30,6 +30,7 @@ pub mod media;
 mod parse;
 mod patch;
 mod record;
+pub mod requests;
 pub mod schema;
 mod segments;
 mod suggest;

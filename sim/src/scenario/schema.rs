@@ -19,6 +19,7 @@ pub use super::distribution::{Area, Distribution, Failures};
 pub use super::live::Live;
 pub use super::mcu::Mcu;
 pub use super::media::{Band, Coverage, Fading, Medium, MeshPhy, MeshTopology, Technology, Tone};
+pub use super::requests::{Reading, Requests, Schedule};
 pub use super::switching::{Commands, Grid, Switch};
 
 record! {
@@ -250,6 +251,10 @@ settings! {
         costs: ServerCosts = ServerCosts::default(),
         /// Orders to switches.
         commands: Commands = Commands::default(),
+        /// Requests to meters.
+        requests: Requests = Requests::default(),
+        /// Reads that are made again and again.
+        reads: Vec<Schedule> = Vec::new(),
     }
 }
 
@@ -446,6 +451,52 @@ choice! {
             /// Window in which each meter acts at random; whole seconds.
             window: Duration = Duration::ZERO,
         },
+        /// The operator reads meters and waits for the answers (RFC 8036 class C2).
+        OnDemandRead {
+            /// Whose meters.
+            cohort: String,
+            /// Share of the meters, drawn at random; equal shares are the same meters.
+            fraction: Ratio = Ratio::ONE,
+            /// What is read.
+            what: Reading = Reading::Registers,
+            /// Window over which the meters are asked, one after the other.
+            window: Duration = Duration::ZERO,
+        },
+        /// The operator sets the clocks of meters (standard procedure 10).
+        SetTime {
+            /// Whose meters.
+            cohort: String,
+            /// Share of the meters, drawn at random; equal shares are the same meters.
+            fraction: Ratio = Ratio::ONE,
+            /// Window over which the meters are asked, one after the other.
+            window: Duration = Duration::ZERO,
+        },
+        /// The operator writes a table to meters: prices, a calendar, a configuration.
+        Download {
+            /// Whose meters.
+            cohort: String,
+            /// Share of the meters, drawn at random; equal shares are the same meters.
+            fraction: Ratio = Ratio::ONE,
+            /// Number of the table; those of manufacturer tables lie 2048 higher.
+            table: u16,
+            /// Its octets in hexadecimal digits.
+            data: String,
+            /// Write a pending table and activate it when all of it is there (procedure 12).
+            pending: bool = false,
+            /// Window over which the meters are asked, one after the other.
+            window: Duration = Duration::ZERO,
+        },
+        /// The head-end plays every C12.22 service with meters; refused ones are counted.
+        ServiceTest {
+            /// Whose meters.
+            cohort: String,
+            /// Share of the meters, drawn at random; equal shares are the same meters.
+            fraction: Ratio = Ratio::ONE,
+            /// Tell the meters to leave the network at the end, until their next session.
+            disconnect: bool = false,
+            /// Window over which the meters are asked, one after the other.
+            window: Duration = Duration::ZERO,
+        },
         /// Meters re-authenticate ahead of time, as after a key revocation.
         Reauthenticate {
             /// Whose meters.
@@ -506,6 +557,8 @@ choice! {
         Attacks,
         /// One row per order to a switch.
         Commands,
+        /// One row per request of the head-end to a meter: a read, a download, ...
+        Requests,
         /// One row per second of the power system, once a switch has moved.
         Grid,
     }
@@ -513,7 +566,7 @@ choice! {
 
 impl Table {
     /// All tables.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Meters,
         Self::Auth,
         Self::Keys,
@@ -524,6 +577,7 @@ impl Table {
         Self::Rejects,
         Self::Attacks,
         Self::Commands,
+        Self::Requests,
         Self::Grid,
     ];
 }

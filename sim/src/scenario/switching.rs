@@ -10,7 +10,9 @@ use super::record::{choice, record, settings};
 use super::units::Ratio;
 
 /// Who operates switches, as meters know it.
-const OPERATOR: &[u8] = b"MASTER";
+pub const OPERATOR: &[u8] = b"MASTER";
+/// His number.
+pub const OPERATOR_ID: u16 = 4;
 
 settings! {
     /// Service switches of all meters.
@@ -120,7 +122,7 @@ impl Commands {
             attempts: self.attempts,
             timeout: self.timeout,
             settle: self.settle,
-            password: firmware::c1222::service::Password::new(OPERATOR, Some(4)),
+            password: firmware::c1222::service::Password::new(OPERATOR, Some(OPERATOR_ID)),
         }
     }
 }

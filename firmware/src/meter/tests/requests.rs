@@ -185,13 +185,13 @@ fn rights_last_as_long_as_their_session() {
         pair.ask(vec![logon(), password(None)]),
         RequestOutcome::Answered
     );
-    pair.now = pair.now + Duration::from_secs(61);
+    pair.now += Duration::from_secs(61);
     assert_eq!(pair.ask(leave()), denied, "idle for too long");
     assert_eq!(
         pair.ask(vec![logon(), password(None)]),
         RequestOutcome::Answered
     );
-    pair.now = pair.now + Duration::from_secs(59);
+    pair.now += Duration::from_secs(59);
     assert_eq!(pair.ask(leave()), RequestOutcome::Answered);
 }
 

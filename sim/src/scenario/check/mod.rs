@@ -9,6 +9,7 @@ mod distribution;
 mod live;
 mod plan;
 mod population;
+mod requests;
 mod service;
 mod shared;
 mod sweep;
@@ -36,6 +37,7 @@ pub(super) fn check(scenario: &Scenario, survey: Survey, report: &mut Report) {
     attack::check(scenario, &mut judge);
     switching::check(scenario, &mut judge);
     live::check(scenario, &mut judge);
+    requests::check(scenario, &mut judge);
 }
 
 /// Finds places and collects verdicts.

@@ -95,6 +95,29 @@ fn check_step(scenario: &Scenario, step: &Step, path: &str, judge: &mut Judge<'_
             window: delay,
             ..
         } => (whose, window, share) = (Some(cohort), Some(*delay), Some(*fraction)),
+        Action::OnDemandRead {
+            cohort,
+            fraction,
+            window: delay,
+            ..
+        }
+        | Action::SetTime {
+            cohort,
+            fraction,
+            window: delay,
+        }
+        | Action::Download {
+            cohort,
+            fraction,
+            window: delay,
+            ..
+        }
+        | Action::ServiceTest {
+            cohort,
+            fraction,
+            window: delay,
+            ..
+        } => (whose, window, share) = (Some(cohort), Some(*delay), Some(*fraction)),
         Action::Outage { .. } | Action::ConcentratorDown { .. } => {
             super::distribution::check_step(scenario, step, &path, judge);
         }

@@ -1,0 +1,50 @@
+//! Requests of the head-end to meters: what is wanted, of whom, and when.
+
+use std::sync::Arc;
+
+use firmware::headend::Task;
+
+use crate::fleet::Fleet;
+use crate::rng::{Purpose, Stream};
+use crate::time::{Duration, Time};
+
+/// Requests of one kind: a schedule, or an entry of the timeline.
+#[derive(Clone, Debug)]
+pub struct RequestPlan {
+    /// What it is called in results.
+    pub name: String,
+    /// What is wanted, in a word.
+    pub kind: &'static str,
+    /// What each meter is asked.
+    pub task: Arc<Task>,
+    /// Index of the cohort; none means all meters.
+    pub cohort: Option<usize>,
+    /// Share of these meters, in billionths: the same meters for the same share.
+    pub fraction_ppb: u32,
+    /// Window over which the meters are asked, one after the other.
+    pub window: Duration,
+    /// When the first ones are asked.
+    pub first: Time,
+    /// When they are asked again; none means never.
+    pub every: Option<Duration>,
+}
+
+impl RequestPlan {
+    /// When `meter` is asked, after the round has begun; none if it is not.
+    ///
+    /// Meters follow each other in even steps, in the order of their numbers.
+    pub fn offset(&self, fleet: &Fleet, meter: u32) -> Option<Duration> {
+        let (first, count) = match self.cohort {
+            Some(index) => {
+                let cohort = &fleet.cohorts[index];
+                (cohort.first, cohort.count)
+            }
+            None => (0, fleet.meters()),
+        };
+        let place = meter.checked_sub(first).filter(|place| *place < count)?;
+        let mut stream = Stream::new(fleet.seed, meter, Purpose::Requests);
+        stream
+            .chance(self.fraction_ppb)
+            .then(|| self.window.scaled(u64::from(place), u64::from(count)))
+    }
+}

@@ -1,0 +1,157 @@
+//! Rules about what the head-end asks meters.
+
+use firmware::Duration;
+
+use super::super::requests::{Reading, octets};
+use super::super::schema::{Action, Scenario, Schedule};
+use super::super::units::Quantity;
+use super::Judge;
+
+/// Longest time that a node of the head-end accepts a response (C12.22 node default).
+const TIMEOUT_MAX: Duration = Duration::from_secs(30);
+/// Most requests per second: beyond it, the time between two of them is no longer exact.
+const RATE_MAX: f64 = 1e6;
+/// Numbers of tables: eleven bits, and one for those of the manufacturer.
+const TABLE_MAX: u16 = 4_095;
+/// Tables of one read: their requests fit into a message of 2,048 octets.
+const TABLES_MAX: usize = 100;
+/// Octets of a download at most.
+const DOWNLOAD_MAX: usize = 65_535;
+/// Rounds of one schedule at most: more are hardly meant, and would fill the queue.
+const ROUNDS_MAX: u64 = 1_000_000;
+
+pub(super) fn check(scenario: &Scenario, judge: &mut Judge<'_>) {
+    let requests = &scenario.headend.requests;
+    judge.range(
+        !(requests.rate_per_s > 0.0 && requests.rate_per_s <= RATE_MAX),
+        "headend.requests.rate_per_s",
+        "a rate lies above 0 and is at most 1000000 requests per second",
+    );
+    judge.range(
+        requests.outstanding == 0,
+        "headend.requests.outstanding",
+        "without a message under way none is ever answered",
+    );
+    let names = scenario.headend.reads.iter().map(|read| read.name.as_str());
+    judge.names("schedule", names, |index| {
+        format!("headend.reads[{index}].name")
+    });
+    for (index, schedule) in scenario.headend.reads.iter().enumerate() {
+        check_schedule(
+            scenario,
+            schedule,
+            &format!("headend.reads[{index}]"),
+            judge,
+        );
+    }
+    for (index, step) in scenario.timeline.iter().enumerate() {
+        let path = format!("timeline[{index}].action");
+        match &step.action {
+            Action::OnDemandRead { what, .. } => {
+                check_reading(what, &format!("{path}.what"), judge);
+            }
+            Action::Download { table, data, .. } => check_download(*table, data, &path, judge),
+            _ => {}
+        }
+    }
+}
+
+fn check_schedule(scenario: &Scenario, schedule: &Schedule, path: &str, judge: &mut Judge<'_>) {
+    let at = |name: &str| format!("{path}.{name}");
+    check_reading(&schedule.what, &at("what"), judge);
+    if let Some(cohort) = &schedule.cohort {
+        judge.cohort(scenario, &at("cohort"), cohort);
+    }
+    judge.range(
+        schedule.every < Duration::from_secs(1),
+        &at("every"),
+        "the period is a second at least",
+    );
+    let rounds = scenario.duration.as_nanos() / schedule.every.as_nanos().max(1);
+    judge.range(
+        rounds > ROUNDS_MAX,
+        &at("every"),
+        "the run has more than 1000000 rounds of this schedule",
+    );
+    judge.contradiction(
+        schedule.first >= scenario.duration && !scenario.duration.is_zero(),
+        [&at("first"), "duration"],
+        &format!(
+            "the run ends after {}, before the first round",
+            scenario.duration.to_text()
+        ),
+        "let it begin earlier or run longer",
+    );
+    judge.contradiction(
+        schedule.window > schedule.every,
+        [&at("window"), &at("every")],
+        "the next round begins before all meters of this one have been asked",
+        "shorten the window or lengthen the period",
+    );
+    judge.range(
+        !(1..=100).contains(&schedule.attempts),
+        &at("attempts"),
+        "a message is sent 1 to 100 times",
+    );
+    judge.range(
+        schedule.timeout.is_zero() || schedule.timeout > TIMEOUT_MAX,
+        &at("timeout"),
+        "the head-end waits for a response longer than nothing and at most 30s",
+    );
+    judge.range(
+        !(1..=100).contains(&schedule.factor),
+        &at("factor"),
+        "pauses grow by a factor of 1 to 100",
+    );
+    judge.warn(
+        schedule.pause >= schedule.every && schedule.attempts > 1,
+        &at("pause"),
+        "a second attempt would come after the next round",
+        "shorten the pause",
+    );
+}
+
+fn check_reading(what: &Reading, path: &str, judge: &mut Judge<'_>) {
+    match what {
+        Reading::Registers => {}
+        Reading::Profile { depth } => {
+            judge.range(
+                depth.is_zero() || *depth > Duration::from_secs(366 * 86_400),
+                &format!("{path}.depth"),
+                "the depth lies above zero and is at most 366d",
+            );
+        }
+        Reading::Tables { numbers } => {
+            let path = format!("{path}.numbers");
+            judge.range(
+                !(1..=TABLES_MAX).contains(&numbers.len()),
+                &path,
+                "1 to 100 tables are read at a time",
+            );
+            judge.range(
+                numbers.iter().any(|number| *number > TABLE_MAX),
+                &path,
+                "standard tables have numbers from 0 to 2047, manufacturer tables from 2048 to 4095",
+            );
+        }
+    }
+}
+
+fn check_download(table: u16, data: &str, path: &str, judge: &mut Judge<'_>) {
+    judge.range(
+        table > TABLE_MAX,
+        &format!("{path}.table"),
+        "standard tables have numbers from 0 to 2047, manufacturer tables from 2048 to 4095",
+    );
+    let octets = octets(data);
+    judge.range(
+        octets.is_none(),
+        &format!("{path}.data"),
+        "octets are pairs of hexadecimal digits",
+    );
+    judge.range(
+        octets.is_some_and(|octets| octets.is_empty() || octets.len() > DOWNLOAD_MAX),
+        &format!("{path}.data"),
+        "a download has 1 to 65535 octets",
+    );
+}
