@@ -203,6 +203,45 @@ fn every_medium_with_relays_and_pings_is_sound_and_decrypts() {
     assert_eq!(media, BTreeSet::from(all));
 }
 
+/// The head-end reads tables and plays every service with three meters, which then leave.
+const SERVICES: &str = r#"Scenario(
+    name: "services",
+    seed: 3,
+    duration: "2h",
+    cohorts: [(name: "lan", count: 3, medium: "lan")],
+    media: {"lan": Ethernet()},
+    headend: (reads: [(
+        name: "status", what: Tables(numbers: [0, 1, 3, 41]), every: "30min", first: "10min",
+    )]),
+    timeline: [
+        (at: "20min", action: OnDemandRead(cohort: "lan", what: Tables(numbers: [1]))),
+        (at: "30min", action: SetTime(cohort: "lan")),
+        (at: "1h", action: ServiceTest(cohort: "lan", disconnect: true)),
+    ],
+)"#;
+
+#[test]
+fn every_service_is_sound_and_decrypts() {
+    let Some(tshark) = tshark() else { return };
+    let folder = fresh_folder("services");
+    let loaded =
+        load_text("services.ron", SERVICES, &[]).unwrap_or_else(|report| panic!("{report}"));
+    let file = capture(&folder, &loaded);
+    assert_sound(&tshark, &file, 3);
+    let config = file.with_extension("wireshark").join("meter-000000/1");
+    let filter = "c1222 && ip.addr == 10.0.0.1";
+    let shown = show(&tshark, &file, &config, filter, &["c1222.cmd"]);
+    let seen: BTreeSet<&str> = shown.iter().flat_map(|line| line.split(',')).collect();
+    // Identification to Disconnect, Deregister to Register, reads and writes of all kinds, Logon
+    // to Logoff, Wait.
+    for service in [
+        "0x20", "0x21", "0x22", "0x24", "0x25", "0x26", "0x27", "0x30", "0x31", "0x3e", "0x3f",
+        "0x40", "0x4f", "0x50", "0x51", "0x52", "0x70",
+    ] {
+        assert!(seen.contains(service), "{service} of {seen:?}");
+    }
+}
+
 /// Two meters that rotate every minute use each of their 224 key ids again after 224 minutes.
 const REUSE: &str = r#"Scenario(
     name: "reuse",

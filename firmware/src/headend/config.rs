@@ -4,7 +4,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::commands::CommandPolicy;
-use super::requests::RequestPolicy;
+use super::request::RequestPolicy;
 use crate::c1222::aptitle::Title;
 use crate::c1222::epsem::Mode;
 use crate::eap::AuthenticatorConfig;

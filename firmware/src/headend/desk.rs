@@ -8,7 +8,8 @@ use core::net::SocketAddr;
 
 use super::commands::{CommandReport, Commands, SwitchOrder};
 use super::image::{Alarm, Headend, HeadendEvent, Transmit};
-use super::requests::{RequestOrder, RequestReport, Requests, SessionChange};
+use super::request::{RequestOrder, RequestReport};
+use super::requests::{Requests, SessionChange};
 use super::task::Task;
 use crate::Env;
 use crate::c1222::epsem::{Mode, Payload, ResponseControl};

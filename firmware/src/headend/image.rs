@@ -9,7 +9,7 @@ use core::net::{IpAddr, SocketAddr};
 use super::commands::CommandReport;
 use super::config::{Config, Subscription};
 use super::desk::Desk;
-use super::requests::RequestReport;
+use super::request::RequestReport;
 use super::subscriber::Subscribers;
 use crate::c1222::outbox::{DATAGRAM_LEN_DEFAULT, Outbox};
 use crate::eap::Authenticator;

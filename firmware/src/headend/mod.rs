@@ -11,6 +11,7 @@ mod config;
 mod desk;
 mod image;
 mod profile;
+mod request;
 mod requests;
 mod service;
 mod subscriber;
@@ -19,7 +20,7 @@ mod task;
 pub use commands::{CommandOutcome, CommandPolicy, CommandReport, SwitchOrder};
 pub use config::{Config, Subscription};
 pub use image::{Alarm, Headend, HeadendEvent, StoreAccess, Transmit};
-pub use requests::{RequestOrder, RequestOutcome, RequestPolicy, RequestReport};
+pub use request::{RequestOrder, RequestOutcome, RequestPolicy, RequestReport};
 pub use task::{Call, Class, Message, Part, Persistence, Task};
 
 pub use crate::meter::Channel;

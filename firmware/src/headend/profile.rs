@@ -284,3 +284,247 @@ impl Layout {
         Ok(end_of(piece.to.min(valid).saturating_sub(1)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::vec::Vec;
+
+    use super::*;
+    use crate::c1219::blocks;
+    use crate::c1219::codec::Encoder;
+    use crate::c1219::number::Number;
+    use crate::c1219::profile::{ChannelSelection, SetLimits, emit_control};
+    use crate::c1219::readings::ListFlags;
+    use crate::c1222::epsem::{Control, Payload};
+    use crate::c1222::interval::EndTime;
+    use crate::c1222::service::put_read_data;
+    use crate::headend::{Class, Persistence};
+
+    const UTC: u32 = 1_767_225_600;
+    const LIMITS: ProfileLimits = ProfileLimits::new(
+        0,
+        ProfileLimits::SIMPLE_STATUS | ProfileLimits::EXTENDED_STATUS,
+        2,
+        &[SetLimits {
+            blocks: 30,
+            intervals: 96,
+            channels: 1,
+            interval_min: 15,
+        }],
+    );
+
+    /// A meter that has recorded `count` intervals since `UTC`; interval n counted n + 1 Wh, and
+    /// every tenth is not valid.
+    struct Recorded {
+        count: u32,
+    }
+
+    impl Recorded {
+        fn newest_block(&self) -> u32 {
+            self.count.saturating_sub(1) / 96
+        }
+
+        fn number(&self, block: u16, interval: u16) -> Option<u32> {
+            // The latest lap of the ring that has reached the block.
+            let newest = self.newest_block();
+            let behind = (newest % 30 + 30 - u32::from(block)) % 30;
+            let lap = newest.checked_sub(behind)?;
+            Some(lap * 96 + u32::from(interval)).filter(|number| *number < self.count)
+        }
+
+        fn status(&self) -> SetStatus {
+            SetStatus {
+                flags: ListFlags(0),
+                valid_blocks: (self.newest_block() + 1).min(30) as u16,
+                last_block: (self.newest_block() % 30) as u16,
+                last_sequence: self.newest_block(),
+                unread_blocks: 0,
+                valid_intervals: (self.count - 96 * self.newest_block()) as u16,
+            }
+        }
+
+        fn table(&self, id: TableId) -> Vec<u8> {
+            let mut octets = vec![0; 40_000];
+            let mut writer = Writer::new(&mut octets);
+            let mut out = Encoder::new(&mut writer);
+            match id {
+                ST0 => out.put(&Format::PROFILE_OCTETS),
+                ST61 => LIMITS.emit(&mut out),
+                ST62 => emit_control(&[ChannelSelection::default()], 2, None, &mut out),
+                ST63 => self.status().emit(&mut out),
+                _ => {
+                    let format = IntervalFormat::Unsigned(2);
+                    let layout = BlockLayout::new(&LIMITS, 0, format).unwrap();
+                    blocks::emit(self, &layout, &mut out)
+                }
+            }
+            .unwrap();
+            writer.written().to_vec()
+        }
+
+        /// The services of the response to what `read` asks.
+        fn answer(&self, read: &ProfileRead) -> Vec<u8> {
+            let (mut asked, mut answered) = (vec![0; 256], vec![0; 4_096]);
+            let mut request = Writer::new(&mut asked);
+            read.put(&mut request).unwrap();
+            let mut response = Writer::new(&mut answered);
+            let payload = Payload::parse(Control::CLEAR, request.written()).unwrap();
+            for service in payload.services() {
+                let Ok(Request::Read(read)) = Request::parse(service.unwrap()) else {
+                    panic!("only reads");
+                };
+                let table = self.table(read.table);
+                let data = match read.selector {
+                    Selector::Offset(offset, count) => {
+                        &table[offset as usize..][..usize::from(count)]
+                    }
+                    _ => &table[..],
+                };
+                put_service(&mut response, |writer| {
+                    Response::OK.emit(writer)?;
+                    put_read_data(writer, data)
+                })
+                .unwrap();
+            }
+            response.written().to_vec()
+        }
+    }
+
+    impl ProfileData for Recorded {
+        fn end(&self, block: u16) -> Option<EndTime> {
+            let last = (0..96).rev().find_map(|at| self.number(block, at))?;
+            EndTime::from_utc(UTC + 900 * (last + 1))
+        }
+
+        fn end_reading(&self, _: u16, _: u8) -> Number {
+            Number::default()
+        }
+
+        fn is_valid(&self, block: u16, interval: u16) -> bool {
+            let number = self.number(block, interval);
+            number.is_some_and(|number| number % 10 != 9)
+        }
+
+        fn status(&self, _: u16, _: u16, _: usize) -> u8 {
+            0
+        }
+
+        fn value(&self, block: u16, interval: u16, _: u8) -> Number {
+            let counted = self.number(block, interval).map_or(0, |number| number + 1);
+            Number::Integer(counted.into())
+        }
+    }
+
+    fn task(depth: Duration) -> Task {
+        Task {
+            class: Class::Reading,
+            messages: Vec::new(),
+            profile: Some(depth),
+            tolerant: false,
+            persistence: Persistence {
+                attempts: 1,
+                timeout: depth,
+                pause: depth,
+                factor: 1,
+                deadline: depth,
+            },
+        }
+    }
+
+    /// Reads what is missing of `meter` since `known_s`; counts the exchanges.
+    fn read(
+        meter: &mut Recorded,
+        days: u64,
+        known_s: u32,
+        grows: u32,
+    ) -> (Vec<Interval>, u32, u32) {
+        let depth = Duration::from_secs(days * 86_400);
+        let mut read = ProfileRead::begin(&task(depth), true).unwrap();
+        let (mut intervals, mut exchanges) = (Vec::new(), 0);
+        let utc = UTC + 900 * meter.count + 5;
+        while !read.is_done() {
+            let answered = meter.answer(&read);
+            let payload = Payload::parse(Control::CLEAR, &answered).unwrap();
+            let responses: Vec<Response<'_>> = payload
+                .services()
+                .map(|service| Response::parse(service.unwrap()).unwrap())
+                .collect();
+            read.take(&responses, (known_s, utc)).unwrap();
+            intervals.append(&mut read.intervals);
+            exchanges += 1;
+            meter.count += grows;
+        }
+        (intervals, read.read_until_s, exchanges)
+    }
+
+    fn assert_true(intervals: &[Interval]) {
+        for interval in intervals {
+            let number = (interval.end_utc_s - UTC) / 900 - 1;
+            assert_eq!(interval.watt_hours, number + 1, "{interval:?}");
+            assert_ne!(number % 10, 9, "what is not valid is not reported");
+        }
+    }
+
+    #[test]
+    fn a_first_read_goes_as_far_back_as_it_may_and_later_ones_fill_the_gap() {
+        let mut meter = Recorded { count: 500 };
+        let (first, until, exchanges) = read(&mut meter, 3, 0, 0);
+        assert_true(&first);
+        assert_eq!(until, UTC + 900 * 500);
+        assert_eq!(exchanges, 5, "the layout, 20 intervals, and three blocks");
+        // 288 intervals and one to be sure, without 29 that are not valid.
+        assert_eq!(first.len(), 260);
+        meter.count = 516;
+        let (next, newest, exchanges) = read(&mut meter, 3, until, 0);
+        assert_true(&next);
+        assert_eq!((newest, exchanges), (UTC + 900 * 516, 2));
+        let missing: Vec<u32> = (500..516).filter(|n| n % 10 != 9).collect();
+        assert!(
+            missing
+                .iter()
+                .all(|n| next.iter().any(|i| i.watt_hours == n + 1))
+        );
+        assert!(next.len() <= 16);
+    }
+
+    #[test]
+    fn the_ring_and_its_growth_during_the_read_do_no_harm() {
+        // Each exchange ends another interval, across the border of a block and of the ring.
+        for count in [96 * 30 - 2, 96 * 31 - 2, 96 * 47 + 1] {
+            let mut meter = Recorded { count };
+            let (intervals, until, _) = read(&mut meter, 2, 0, 1);
+            assert_true(&intervals);
+            assert!(until >= UTC + 900 * count);
+            assert!(intervals.len() >= 170, "{}", intervals.len());
+        }
+    }
+
+    #[test]
+    fn nonsense_is_an_error_and_refusals_are_left_alone() {
+        let meter = Recorded { count: 10 };
+        let depth = Duration::from_secs(86_400);
+        let mut read = ProfileRead::begin(&task(depth), true).unwrap();
+        let refused = [Response::of(ResponseCode::Iar); 4];
+        assert_eq!(read.take(&refused, (0, UTC)), Ok(()));
+        assert!(!read.is_done());
+        assert!(read.take(&[Response::OK; 4], (0, UTC)).is_err());
+        assert!(read.take(&[], (0, UTC)).is_err());
+        let mut answered = meter.answer(&read);
+        // ST63 is last: a block that does not exist, but for the checksum of the table.
+        let at = answered.len() - 1 - SetStatus::LEN + 3;
+        answered[at] = 31;
+        answered
+            .last_mut()
+            .map(|sum| *sum = sum.wrapping_sub(31))
+            .unwrap();
+        let payload = Payload::parse(Control::CLEAR, &answered).unwrap();
+        let responses: Vec<Response<'_>> = payload
+            .services()
+            .map(|service| Response::parse(service.unwrap()).unwrap())
+            .collect();
+        assert_eq!(
+            read.take(&responses, (0, UTC)),
+            Err(Error::Malformed("profile status"))
+        );
+    }
+}

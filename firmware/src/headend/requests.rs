@@ -10,13 +10,15 @@
 //! ```
 //!
 //! A meter has one request at a time, and none while its switch is being operated. Among requests
-//! that are due the more urgent class goes first, then the one that has been due for longer.
+//! that are due the more urgent class goes first, then the one that has been due for longer. One
+//! that pauses after an attempt in vain lets a more urgent one to the same meter pass.
 
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::profile::ProfileRead;
+use super::request::{RequestOrder, RequestOutcome, RequestPolicy, RequestReport};
 use super::task::{Class, Message, Task};
 use crate::c1219::procedure::{Outcome, ResultCode};
 use crate::c1222::acse::Authentication;
@@ -27,142 +29,10 @@ use crate::meter::Interval;
 use crate::time::{Duration, Instant, earlier};
 use crate::wire::Error;
 
-/// How long a request waits for a meter that is busy before it asks again.
+/// How long a request waits while the switch of its meter is being operated, or a service is busy.
 const BUSY_PAUSE: Duration = Duration::from_secs(5);
 /// Exchanges of one read of the load profile at most.
 const PROFILE_EXCHANGES_MAX: u32 = 100;
-
-/// How requests are issued.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RequestPolicy {
-    /// Least time between the beginnings of two requests.
-    pub gap: Duration,
-    /// Messages that wait for a response at most.
-    pub outstanding_max: u32,
-}
-
-impl Default for RequestPolicy {
-    /// 200 requests per second, 500 outstanding.
-    fn default() -> Self {
-        Self {
-            gap: Duration::from_millis(5),
-            outstanding_max: 500,
-        }
-    }
-}
-
-/// A request to one meter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RequestOrder {
-    /// Rank of the meter.
-    pub rank: u32,
-    /// What it belongs to: a number of the host.
-    pub plan: u32,
-    /// When it is to be sent.
-    pub due: Instant,
-}
-
-/// How a request ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RequestOutcome {
-    /// The meter has done everything.
-    Answered,
-    /// It was sent, and no answer was wanted.
-    Sent,
-    /// The meter refused a service; the code says which way.
-    Denied(ResponseCode),
-    /// A procedure failed.
-    Failed(ResultCode),
-    /// The response does not say what was asked for.
-    Unintelligible,
-    /// No response in all attempts.
-    Unanswered,
-    /// There was no session in any attempt.
-    Unreachable,
-    /// Its deadline passed before it could be sent.
-    Late,
-    /// It has not ended.
-    Pending,
-}
-
-impl RequestOutcome {
-    /// The outcome in snake case, for reports.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Answered => "answered",
-            Self::Sent => "sent",
-            Self::Denied(ResponseCode::Sns) => "service_not_supported",
-            Self::Denied(ResponseCode::Isc) => "insufficient_clearance",
-            Self::Denied(ResponseCode::Onp) => "operation_not_possible",
-            Self::Denied(ResponseCode::Iar) => "inappropriate_action",
-            Self::Denied(ResponseCode::Bsy) => "busy",
-            Self::Denied(ResponseCode::Dnr) => "data_not_ready",
-            Self::Denied(ResponseCode::Dlk) => "data_locked",
-            Self::Denied(ResponseCode::Isss) => "invalid_state",
-            Self::Denied(ResponseCode::Rstl) => "response_too_large",
-            Self::Denied(_) => "service_refused",
-            Self::Failed(result) => result.name(),
-            Self::Unintelligible => "unintelligible",
-            Self::Unanswered => "unanswered",
-            Self::Unreachable => "unreachable",
-            Self::Late => "late",
-            Self::Pending => "pending",
-        }
-    }
-
-    /// Whether the request has achieved what it was for, as far as can be known.
-    pub const fn is_success(self) -> bool {
-        matches!(self, Self::Answered | Self::Sent)
-    }
-}
-
-/// A request from its beginning to its end, by the clock of the head-end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RequestReport {
-    /// The request.
-    pub order: RequestOrder,
-    /// How urgent it was.
-    pub class: Class,
-    /// When its first message was first sent.
-    pub issued: Option<Instant>,
-    /// When the first response came.
-    pub responded: Option<Instant>,
-    /// When it ended.
-    pub ended: Instant,
-    /// Messages sent, repeated ones included.
-    pub transmissions: u32,
-    /// Of these, repeated ones.
-    pub repetitions: u32,
-    /// Octets of the messages to the meter.
-    pub octets_down: u32,
-    /// Octets of the responses.
-    pub octets_up: u32,
-    /// Services that the meter refused.
-    pub refused: u32,
-    /// Intervals of the load profile that were read.
-    pub intervals: u32,
-    /// How it ended.
-    pub outcome: RequestOutcome,
-}
-
-impl RequestReport {
-    const fn new(order: RequestOrder, class: Class, now: Instant) -> Self {
-        Self {
-            order,
-            class,
-            issued: None,
-            responded: None,
-            ended: now,
-            transmissions: 0,
-            repetitions: 0,
-            octets_down: 0,
-            octets_up: 0,
-            refused: 0,
-            intervals: 0,
-            outcome: RequestOutcome::Pending,
-        }
-    }
-}
 
 /// A place in the queue: urgency, due time, order of arrival.
 type Place = (Class, Instant, u64);
@@ -243,6 +113,10 @@ pub(super) struct Requests {
     /// When the next request may begin.
     next_issue: Instant,
     active: BTreeMap<u32, Active>,
+    /// Requests that wait for the end of another one to their meter.
+    blocked: BTreeMap<u32, Vec<Queued>>,
+    /// Requests that pause while more urgent ones to their meter are made, the latest last.
+    suspended: BTreeMap<u32, Vec<Active>>,
     /// Deadlines of active requests, by time and rank.
     due: BTreeSet<(Instant, u32)>,
     /// Messages that wait for a response.
@@ -277,11 +151,14 @@ impl Requests {
 
     /// Requests that have not ended, of those that are due.
     pub(super) fn unfinished(&self, now: Instant) -> impl Iterator<Item = RequestReport> {
-        let active = self.active.values().map(move |active| RequestReport {
+        let active = self.active.values();
+        let active = active.chain(self.suspended.values().flatten());
+        let active = active.map(move |active| RequestReport {
             ended: now,
             ..active.report
         });
         let queued = self.ready.values().chain(self.waiting.values());
+        let queued = queued.chain(self.blocked.values().flatten());
         let queued = queued.filter(move |queued| queued.order.due <= now);
         active.chain(
             queued.map(move |queued| RequestReport::new(queued.order, queued.task.class, now)),
@@ -319,11 +196,6 @@ impl Requests {
         }
         while let Some((_, queued)) = self.ready.pop_first() {
             let rank = queued.order.rank;
-            if self.active.contains_key(&rank) || is_busy(rank) {
-                let again = (now + BUSY_PAUSE, queued.arrival);
-                self.waiting.insert(again, queued);
-                continue;
-            }
             let report = RequestReport::new(queued.order, queued.task.class, now);
             if now >= queued.order.due + queued.task.persistence.deadline {
                 self.ended.push_back(RequestReport {
@@ -332,11 +204,53 @@ impl Requests {
                 });
                 continue;
             }
+            if is_busy(rank) {
+                let again = (now + BUSY_PAUSE, queued.arrival);
+                self.waiting.insert(again, queued);
+                continue;
+            }
+            if !self.makes_way(rank, queued.task.class, now) {
+                self.blocked.entry(rank).or_default().push(queued);
+                continue;
+            }
             self.next_issue = now + policy.gap;
             self.begin(queued, report, now);
             return Some(rank);
         }
         None
+    }
+
+    /// Whether a request of `class` to the meter can begin; suspends one that pauses for it.
+    fn makes_way(&mut self, rank: u32, class: Class, now: Instant) -> bool {
+        let Some(active) = self.active.get(&rank) else {
+            return true;
+        };
+        let pauses = active.invocation.is_none() && active.due > now;
+        if !pauses || active.task.class <= class {
+            return false;
+        }
+        if let Some(active) = self.active.remove(&rank) {
+            self.due.remove(&(active.due, rank));
+            self.suspended.entry(rank).or_default().push(active);
+        }
+        true
+    }
+
+    /// Lets others have the meter: the one that was suspended last, or those that wait.
+    fn release(&mut self, rank: u32, now: Instant) {
+        for queued in self.blocked.remove(&rank).into_iter().flatten() {
+            self.ready.insert(queued.place(), queued);
+        }
+        let Some(suspended) = self.suspended.get_mut(&rank) else {
+            return;
+        };
+        if let Some(mut active) = suspended.pop() {
+            active.due = active.due.max(now);
+            self.due.insert((active.due, rank));
+            self.active.insert(rank, active);
+        } else {
+            self.suspended.remove(&rank);
+        }
     }
 
     fn begin(&mut self, queued: Queued, report: RequestReport, now: Instant) {
@@ -398,7 +312,7 @@ impl Requests {
             self.outstanding -= 1;
             let pause = persistence.pause_after(active.attempts);
             if active.attempts < persistence.attempts && !pause.is_zero() {
-                self.reschedule(rank, now + pause);
+                self.reschedule(rank, deadline.min(now + pause));
                 return step;
             }
         }
@@ -412,9 +326,19 @@ impl Requests {
             self.reschedule(rank, now + persistence.timeout);
             return RequestStep { forget, send: true };
         }
-        // As if it had been sent and not been answered, but without waiting for a response.
+        if active.attempts >= persistence.attempts {
+            let outcome = active.verdict_in_vain();
+            self.end(rank, outcome, now);
+            return step;
+        }
+        // As if it had been sent and not been answered.
         let pause = persistence.pause_after(active.attempts);
-        self.reschedule(rank, now + pause.max(persistence.timeout));
+        let pause = if pause.is_zero() {
+            persistence.timeout
+        } else {
+            pause
+        };
+        self.reschedule(rank, deadline.min(now + pause));
         step
     }
 
@@ -564,6 +488,7 @@ impl Requests {
                 outcome,
                 ..active.report
             });
+            self.release(rank, now);
         }
     }
 }

@@ -251,8 +251,8 @@ fn a_meter_without_a_session_is_tried_again_until_it_is_too_late() {
     let report = pair.only();
     assert_eq!(report.outcome, RequestOutcome::Unreachable);
     assert_eq!((report.transmissions, report.issued), (0, None));
-    // 20 s and 60 s of pause, then 180 s for the last attempt.
-    assert_eq!(report.ended, Instant::from_secs(5 + 20 + 60 + 180));
+    // 20 s and 60 s of pause, then the last attempt.
+    assert_eq!(report.ended, Instant::from_secs(5 + 20 + 60));
 
     // One that joins in between is served.
     pair.request_at(
@@ -287,6 +287,39 @@ fn the_urgent_go_first_and_a_meter_has_one_request_at_a_time() {
     let classes: Vec<Class> = pair.requested().iter().map(|report| report.class).collect();
     assert_eq!(classes[0], Class::Emergency);
     assert_eq!(classes.len(), 4);
+}
+
+#[test]
+fn a_request_that_pauses_lets_urgent_ones_pass() {
+    let mut pair = Pair::new([7; 16]);
+    let of_class = |class, pause| Task {
+        class,
+        persistence: Persistence {
+            pause: Duration::from_secs(pause),
+            deadline: Duration::from_secs(700),
+            ..PERSISTENCE
+        },
+        ..task(vec![Message::new(vec![Call::Identification])])
+    };
+    pair.request(of_class(Class::Reading, 600));
+    pair.request(of_class(Class::Reading, 600));
+    assert!(pair.requested().is_empty(), "no session, and a long pause");
+    pair.meter(|meter, utc, env| meter.power_on(utc, env));
+    pair.exchange();
+    pair.request(of_class(Class::Control, 5));
+    let report = pair.only();
+    assert_eq!(report.class, Class::Control);
+    assert_eq!(report.outcome, RequestOutcome::Answered);
+    // The others go on, one after the other.
+    pair.advance(Instant::from_secs(599));
+    assert_eq!(pair.requested().len(), 1);
+    pair.advance(Instant::from_secs(605));
+    let outcomes: Vec<RequestOutcome> = pair
+        .requested()
+        .iter()
+        .map(|report| report.outcome)
+        .collect();
+    assert_eq!(outcomes, [RequestOutcome::Answered; 3]);
 }
 
 #[test]

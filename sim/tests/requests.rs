@@ -1,0 +1,135 @@
+//! Requests of the head-end end to end: reads, clocks, tables, every service, and their records.
+
+mod common;
+#[path = "common/text.rs"]
+mod text;
+
+use std::path::Path;
+
+use common::{metric, overrides, run_fresh};
+use models::fleet::Partition;
+use reports::{MeterRow, Row};
+use sim::run::{Options, Report};
+use sim::scenario::{load, load_text};
+use text::{files, run_text, run_with};
+
+const TOWN: &str = r#"Scenario(
+    name: "town",
+    seed: 5,
+    duration: "3h",
+    cohorts: [
+        (name: "homes", count: 60, medium: "wan"),
+        (name: "dark", count: 6, medium: "wan", power_on: Fixed("10h")),
+    ],
+    media: {"wan": Wan(loss: "3%")},
+    headend: (
+        instances: 3,
+        reads: [
+            (name: "status", what: Tables(numbers: [1, 5]), every: "1h", window: "10min"),
+        ],
+    ),
+    timeline: [
+        (at: "30min", action: OnDemandRead(cohort: "homes", what: Tables(numbers: [1]))),
+        (at: "40min", action: OnDemandRead(cohort: "dark", what: Tables(numbers: [1]))),
+        (at: "80min", action: ServiceTest(cohort: "homes", fraction: "50%")),
+        (at: "100min", action: Disconnect(cohort: "homes")),
+    ],
+)"#;
+
+fn shipped(test: &str, name: &str, sets: &[&str]) -> Report {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../scenarios/{name}.ron"));
+    let loaded = load(&path, &overrides(sets)).unwrap_or_else(|report| panic!("{report}"));
+    run_fresh(test, &loaded, Options::default()).expect("the run ends in order")
+}
+
+#[test]
+fn urgent_requests_overtake_a_poll() {
+    let report = shipped("desk", "request_desk", &[]);
+    assert!(report.meets_expectations(), "{report}");
+}
+
+#[test]
+fn requests_end_as_their_meters_allow() {
+    let report = run_text("ends", TOWN, &[]);
+    let [all, done] = ["requests.count", "requests.succeeded"].map(|path| metric(&report, path));
+    // Three rounds of 66, an on-demand read of 66, and the service test of some.
+    let tests = all - 4.0 * 66.0;
+    assert!((15.0..45.0).contains(&tests), "{tests}");
+    // The dark ones answer nothing; rounds have an hour each, the on-demand read has two minutes.
+    let causes = report.summary.breakdown("requests.causes");
+    assert_eq!(
+        metric(&report, "requests.timed_out"),
+        3.0 * 6.0,
+        "{causes:?}"
+    );
+    assert_eq!(
+        metric(&report, "requests.pending"),
+        6.0,
+        "of the last round"
+    );
+    assert_eq!(done, all - 24.0);
+    assert_eq!(metric(&report, "requests.rejected"), 0.0);
+    assert!(
+        metric(&report, "requests.repetitions") > 0.0,
+        "3 % are lost"
+    );
+    // An end device refuses to deregister somebody.
+    assert!(metric(&report, "requests.refused") >= tests);
+    assert_eq!(metric(&report, "commands.confirmed"), 60.0);
+    let causes = report.summary.breakdown("requests.causes");
+    assert_eq!(causes.values().sum::<u64>(), 24);
+    // Nothing of it disturbs the reports of intervals.
+    let quiet = run_text("quiet", TOWN, &["headend.reads=[]", "timeline=[]"]);
+    let delivered = |report| metric(report, "reads.delivered");
+    assert_eq!(delivered(&report), delivered(&quiet));
+}
+
+#[test]
+fn requests_do_not_depend_on_threads_or_on_the_division_into_domains() {
+    let run = |test, threads, partition| {
+        let options = Options {
+            threads,
+            partition,
+            ..Options::default()
+        };
+        run_with(test, TOWN, &[], options)
+    };
+    let one = run("one", 1, Partition::ByInstance);
+    for (test, threads, partition) in [
+        ("two", 2, Partition::ByInstance),
+        ("split", 2, Partition::Split(4)),
+    ] {
+        let other = run(test, threads, partition);
+        assert_eq!(one.digest, other.digest, "{test}");
+        let others = files(&other);
+        for (table, octets) in files(&one) {
+            // The table of meters names the domain of each.
+            let same = octets == others[table] || table == MeterRow::TABLE.name;
+            assert!(same, "{table} of {test}");
+        }
+    }
+}
+
+#[test]
+fn mistakes_are_located_all_at_once() {
+    let sets = [
+        r#"headend.reads=[(name: "a", what: Tables(numbers: [5000]), every: "1h", window: "2h"),
+            (name: "a", what: Registers, every: "1h", cohort: "nobody", timeout: "1min")]"#,
+        r#"timeline=[(at: "1h", action: Download(cohort: "homes", table: 54, data: "0"))]"#,
+        "headend.requests=(rate_per_s: 0.0, outstanding: 0)",
+    ];
+    let report = load_text("town.ron", TOWN, &overrides(&sets)).expect_err("mistakes");
+    let text = report.to_string();
+    for message in [
+        "manufacturer tables from 2048 to 4095",
+        "the next round begins before all meters of this one have been asked",
+        "there are two schedules \"a\"",
+        "there is no cohort \"nobody\"",
+        "longer than nothing and at most 30s",
+        "octets are pairs of hexadecimal digits",
+        "a rate lies above 0",
+        "without a message under way none is ever answered",
+    ] {
+        assert!(text.contains(message), "{message}: {text}");
+    }
+}
