@@ -15,6 +15,7 @@
 //! | [`c1218`] | ANSI C12.18 optical port, both ends | C12.18-2006 |
 //! | [`c1219`] | ANSI C12.19 tables and procedures | IEEE 1377 |
 //! | [`c1222`] | ANSI C12.22 APDUs, services and EAX′ security | IEEE 1703, RFC 6142 |
+//! | [`han`] | home area network: coordinator, display, energy management | IEEE 802.15.4-2006 |
 //! | [`metrology`] | registers, tariff, demand, load profile, clock | IEEE 1377 decades 2, 5 and 6 |
 //! | [`meter`] | the composition that a meter runs | - |
 //! | [`headend`] | the composition that a head-end instance runs | - |
@@ -45,6 +46,7 @@ pub mod c1222;
 pub mod crypto;
 pub mod eap;
 mod env;
+pub mod han;
 pub mod headend;
 pub mod memory;
 pub mod meter;

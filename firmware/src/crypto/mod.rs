@@ -5,10 +5,11 @@
 //! schedule once, when they are made; secrets zeroise on drop, never print and compare in
 //! constant time.
 //!
-//! The AES block, CMAC, EAX, HMAC and the hashes come from the RustCrypto crates; only
+//! The AES block, CCM*, CMAC, EAX, HMAC and the hashes come from the RustCrypto crates; only
 //! [`eax_prime`], which no crate offers, is written here on the block function.
 
 mod aes_block;
+mod ccm;
 mod cmac;
 mod eax;
 pub mod eax_prime;
@@ -23,6 +24,7 @@ mod work;
 
 pub use aes_block::AesKey;
 pub(crate) use aes_block::BlockMode;
+pub use ccm::{CCM_NONCE_LEN, CcmKey, CcmTag};
 pub use cmac::CmacKey;
 pub use eax::{EaxKey, TagMismatch};
 pub use kdf::kdf;

@@ -52,6 +52,86 @@ fn rfc4493_4_cmac() {
     }
 }
 
+/// Nonce, header, plaintext, ciphertext with tag under the key C0 to CF.
+const CCM: [[&str; 4]; 4] = [
+    // IEEE 802.15.4-2006 Annex C.2.1: a beacon at level 2.
+    [
+        "acde4800000000010000000502",
+        "08d0842143010000000048deac020500000055cf000051525354",
+        "",
+        "223bc1ec841ab553",
+    ],
+    // Annex C.2.3: an association request at level 6; its identifier stays readable.
+    [
+        "acde4800000000010000000506",
+        "2bdc842143020000000048deacffff010000000048deac060500000001",
+        "ce",
+        "d84fde529061f9c6f1",
+    ],
+    // RFC 3610 §8, packet vector 1.
+    [
+        "00000003020100a0a1a2a3a4a5",
+        "0001020304050607",
+        "08090a0b0c0d0e0f101112131415161718191a1b1c1d1e",
+        "588c979a61c663d2f066d0c2c0f989806d5f6b61dac38417e8d12cfdf926e0",
+    ],
+    // Formal specification of CCM*, IEEE 802.15-04/537r2 §2.
+    [
+        "a0a1a2a3a4a5a6a70302010006",
+        "0001020304050607",
+        "08090a0b0c0d0e0f101112131415161718191a1b1c1d1e",
+        "1a55a36abb6c610d066b3375649cef10d4664ecad854a80a895cc1d8ff9469",
+    ],
+];
+
+#[test]
+fn ieee802_15_4_annex_c_ccm_star() {
+    let mut work = Work::NONE;
+    let key = CcmKey::new(&block("c0c1c2c3c4c5c6c7c8c9cacbcccdcecf"), &mut work);
+    for [nonce, header, plaintext, sealed] in CCM {
+        let nonce: [u8; 13] = hex(nonce).try_into().unwrap();
+        let header = hex(header);
+        let mut buffer = hex(plaintext);
+        let mut work = Work::NONE;
+        let tag = key.seal(&nonce, &header, &mut buffer, CcmTag::Eight, &mut work);
+        let blocks = 2 + (header.len() + 2).div_ceil(16) + 2 * buffer.len().div_ceil(16);
+        assert_eq!(work.aes_blocks as usize, blocks);
+        let octets: Vec<u8> = buffer.iter().chain(&tag[..8]).copied().collect();
+        assert_eq!(octets, hex(sealed));
+        key.open(&nonce, &header, &mut buffer, &tag[..8], &mut work)
+            .unwrap();
+        assert_eq!(buffer, hex(plaintext));
+    }
+}
+
+proptest! {
+    #[test]
+    fn ccm_star_opens_what_it_seals_and_nothing_else(
+        octets in proptest::collection::vec(any::<u8>(), 0..100),
+        header in proptest::collection::vec(any::<u8>(), 0..40),
+        nonce in any::<[u8; 13]>(),
+        length in 0_usize..3,
+        flip in any::<(usize, u8)>(),
+    ) {
+        let length = [CcmTag::Four, CcmTag::Eight, CcmTag::Sixteen][length];
+        let mut work = Work::NONE;
+        let key = CcmKey::new(&[7; 16], &mut work);
+        let mut sealed = octets.clone();
+        let tag = key.seal(&nonce, &header, &mut sealed, length, &mut work);
+        let mut tag = tag[..length.len()].to_vec();
+        let mut opened = sealed.clone();
+        prop_assert!(key.open(&nonce, &header, &mut opened, &tag, &mut work).is_ok());
+        prop_assert_eq!(opened, octets);
+        let (at, bit) = (flip.0 % (sealed.len() + tag.len()), 1 << (flip.1 % 8));
+        match at.checked_sub(sealed.len()) {
+            None => sealed[at] ^= bit,
+            Some(at) => tag[at] ^= bit,
+        }
+        prop_assert!(key.open(&nonce, &header, &mut sealed, &tag, &mut work).is_err());
+        prop_assert!(key.open(&nonce, &header, &mut sealed, &tag[1..], &mut work).is_err());
+    }
+}
+
 /// Key, nonce, header, plaintext, ciphertext with tag (EAX paper, Appendix G).
 const EAX: [[&str; 5]; 10] = [
     [

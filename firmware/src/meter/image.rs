@@ -14,11 +14,12 @@ use crate::c1218::{ServerEvent, Transmit as OpticalTransmit};
 use crate::c1222::aptitle::Title;
 use crate::eap::SessionId;
 use crate::eap::psk::PskPeer;
+use crate::han::Coordinator;
 use crate::memory::Visitor;
 use crate::pana::{Association, CloseCause};
-use crate::time::{Instant, earlier};
-use crate::ukmf::{EndReason, KeyEvent, KeyStore, KeySummary, Role};
-use crate::{Env, Reject, c1222};
+use crate::time::{Duration, Instant, earlier};
+use crate::ukmf::{EndReason, KeyEvent, KeyStore, KeySummary, Role, RootKey};
+use crate::{Env, Reject, c1222, eap};
 
 /// The two UDP ports of a meter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,6 +84,8 @@ pub struct Meter {
     device: Device,
     /// Where somebody has talked to the optical port.
     optical: Option<Box<OpticalPort>>,
+    /// Where there is a home area network.
+    han: Option<Box<Coordinator>>,
     /// Absolute ApTitle, which the keys are bound to.
     title: Title,
     events: VecDeque<MeterEvent>,
@@ -103,6 +106,7 @@ impl Meter {
             reporter: Reporter::new(reporter::node(title, &config)),
             device: Device::new(provisioning.switch_seed),
             optical: None,
+            han: None,
             title: reporter::absolute(&title),
             events: VecDeque::new(),
             config,
@@ -114,10 +118,30 @@ impl Meter {
         self.keys.visit_memory(visitor);
     }
 
+    /// Gives the meter a home area network, whose coordinator the host drives.
+    ///
+    /// The meter switches it on and off and hands it the link keys of each authentication.
+    pub fn equip_han(&mut self, coordinator: Coordinator) {
+        self.han = Some(Box::new(coordinator));
+    }
+
+    /// The coordinator of the home area network.
+    pub fn han(&self) -> Option<&Coordinator> {
+        self.han.as_deref()
+    }
+
+    /// The coordinator of the home area network, to be driven.
+    pub fn han_mut(&mut self) -> Option<&mut Coordinator> {
+        self.han.as_deref_mut()
+    }
+
     /// The firmware starts: it looks for the head-end, unless a stored session is still valid.
     pub fn power_on(&mut self, utc: u32, env: &mut Env<'_>) {
         if !self.access.survives() {
             self.access.start(env);
+        }
+        if let Some(han) = &mut self.han {
+            han.power_on();
         }
         self.proceed(utc, env);
     }
@@ -128,11 +152,14 @@ impl Meter {
         if let Some(optical) = &mut self.optical {
             optical.power_off(&mut self.device, env.now);
         }
+        if let Some(han) = &mut self.han {
+            han.power_off();
+        }
         if self.config.nonvolatile_session && self.access.survives() {
             return;
         }
         self.access.reset();
-        self.keys.erase_all(EndReason::Reboot, env.now);
+        self.end_keys(EndReason::Reboot, env);
         self.collect_key_events();
     }
 
@@ -294,16 +321,7 @@ impl Meter {
                     lifetime,
                     keys,
                 } => {
-                    let (emsk, session) = (&keys.emsk, keys.session_id.as_bytes());
-                    let title = self.title.get();
-                    let installed =
-                        self.keys
-                            .install(emsk, session, key_id, title.content(), lifetime, env);
-                    // PAN[C] is queued behind this event: the head-end has had the key since
-                    // PAR[C], so this end may send under it at once.
-                    if installed.is_ok() {
-                        self.keys.activate(key_id, env);
-                    }
+                    self.install_keys(key_id, lifetime, &keys, env);
                     self.events.push_back(MeterEvent::Authenticated {
                         key_id,
                         session_id: keys.session_id,
@@ -330,8 +348,36 @@ impl Meter {
         self.collect_key_events();
     }
 
+    /// Derives the keys of one authentication, which both ends compute alike.
+    fn install_keys(
+        &mut self,
+        key_id: u32,
+        lifetime: Duration,
+        keys: &eap::Keys,
+        env: &mut Env<'_>,
+    ) {
+        let session = keys.session_id.as_bytes();
+        let root = RootKey::derive(&keys.emsk, session, env.work);
+        let title = self.title.get().content();
+        let han_root = self.han.is_some().then(|| root.clone());
+        let installed = self
+            .keys
+            .install_below(root, session, key_id, title, lifetime, env);
+        // PAN[C] is queued behind this event: the head-end has had the key since PAR[C], so this
+        // end may send under it at once.
+        let Ok(c1222_key_id) = installed else { return };
+        self.keys.activate(key_id, env);
+        if let (Some(han), Some(root)) = (&mut self.han, han_root) {
+            let names = (session, title);
+            han.install(root, names, (key_id, c1222_key_id), lifetime, env);
+        }
+    }
+
     fn end_keys(&mut self, reason: EndReason, env: &mut Env<'_>) {
         self.keys.erase_all(reason, env.now);
+        if let Some(han) = &mut self.han {
+            han.erase(reason, env.now);
+        }
     }
 
     fn collect_key_events(&mut self) {

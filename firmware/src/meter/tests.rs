@@ -339,6 +339,7 @@ fn a_reboot_brings_a_new_session_and_erases_the_old_key_at_both_ends() {
     assert_eq!(reject.name(), pana::Reject::MessageUnexpected.name());
 }
 
+mod han;
 mod optical;
 mod orders;
 mod requests;

@@ -65,7 +65,7 @@ pub struct Usage {
 }
 
 impl Usage {
-    pub(super) fn record(&mut self, octets: usize, now: Instant) {
+    pub(crate) fn record(&mut self, octets: usize, now: Instant) {
         self.first.get_or_insert(now);
         self.last = Some(now);
         self.messages = self.messages.saturating_add(1);

@@ -72,10 +72,23 @@ impl KeyStore {
         lifetime: Duration,
         env: &mut Env<'_>,
     ) -> Result<u8, InstallError> {
+        let root = RootKey::derive(emsk, session_id, env.work);
+        self.install_below(root, session_id, kid32, ap_title, lifetime, env)
+    }
+
+    /// Does the same below a root key that serves other purposes as well.
+    pub fn install_below(
+        &mut self,
+        root: RootKey,
+        session_id: &[u8],
+        kid32: u32,
+        ap_title: &[u8],
+        lifetime: Duration,
+        env: &mut Env<'_>,
+    ) -> Result<u8, InstallError> {
         if ap_title.is_empty() || ap_title.len() > AP_TITLE_LEN_MAX {
             return Err(InstallError::ApTitleLength);
         }
-        let root = RootKey::derive(emsk, session_id, env.work);
         let key_id = hierarchy::key_id(kid32, self.policy.array_length.get(), 0);
         let context = KeyContext {
             purpose: self.policy.purpose,
