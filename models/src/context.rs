@@ -67,11 +67,13 @@ pub enum Kind {
     Access,
     /// A round of requests begins; the payload is the index of its plan.
     Round,
+    /// A meter that limits demand looks at what is drawn.
+    Measure,
 }
 
 impl Kind {
     /// Every kind, in the order of their codes.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::PowerOn,
         Self::PowerOff,
         Self::Boot,
@@ -95,6 +97,7 @@ impl Kind {
         Self::Request,
         Self::Access,
         Self::Round,
+        Self::Measure,
     ];
 
     /// The kind of an event.
@@ -139,6 +142,7 @@ impl Kind {
             Self::Request => "access requested",
             Self::Access => "access answered",
             Self::Round => "requests fall due",
+            Self::Measure => "demand looked at",
         }
     }
 }

@@ -455,6 +455,20 @@ impl<A: Agenda> Domain<A> {
         }
     }
 
+    /// Records the registers of meters with full metering, as of `now`: the end of the run.
+    pub fn record_registers(&mut self, now: Time) {
+        let (mut meters, _, _) = self
+            .access
+            .get_mut(&mut self.world)
+            .expect("queries are always valid");
+        for meter in &mut meters {
+            let (image, number) = (&meter.firmware.image, meter.placement.meter);
+            let metering = meter.premise.metering.as_deref();
+            let record = metering.and_then(|metering| metering.last_record(image, number, now));
+            self.telemetry.registers.extend(record);
+        }
+    }
+
     /// Calls `visit` with the components of every meter of this domain and its way.
     pub fn for_each_meter(
         &mut self,
@@ -529,6 +543,7 @@ fn handle_meter_event<A: Agenda, X: Exchange>(
         Kind::Alarm => host.alarm(),
         Kind::Interval => host.interval(event.payload),
         Kind::Access => host.access(event.payload != 0),
+        Kind::Measure => host.measure_tick(),
         Kind::Offer
         | Kind::Request
         | Kind::Admit
@@ -564,6 +579,7 @@ fn handle_instance_event<A: Agenda, X: Exchange>(
         Kind::Offer
         | Kind::Request
         | Kind::Access
+        | Kind::Measure
         | Kind::Admit
         | Kind::Medium
         | Kind::PowerOn

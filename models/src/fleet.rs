@@ -18,6 +18,7 @@ use crate::distribution::{Sites, SupplyPlan};
 use crate::grid::GridPlan;
 use crate::link::{Direction, LaneProfile, LinkProfile};
 use crate::load::LoadModel;
+use crate::meter::MeteringPlan;
 use crate::requests::RequestPlan;
 use crate::rng::{Purpose, Stream};
 use crate::switching::Batch;
@@ -60,6 +61,8 @@ pub struct Cohort {
     pub psk: PskPolicy,
     /// Share of the meters behind whose open switch something feeds back, in billionths.
     pub back_feed_ppb: u32,
+    /// Full metering; none is one register of whole watt-hours.
+    pub metering: Option<MeteringPlan>,
 }
 
 /// The head-end.

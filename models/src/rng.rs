@@ -57,6 +57,10 @@ pub enum Purpose {
     Router = 41,
     /// Who gets access to a cell of a mobile operator.
     Cell = 42,
+    /// Appliances, heating, cooling and the car of a household.
+    Household = 50,
+    /// Errors of a meter's sensors.
+    Sensor = 51,
 }
 
 /// Words that one refill yields: a ChaCha block.

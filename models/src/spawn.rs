@@ -18,7 +18,7 @@ use crate::headend::{Downlink, Instance, Station, Trunk, Visitors};
 use crate::link::{Lane, Segment, StationId};
 use crate::load::House;
 use crate::meter::{
-    Firmware, MeterBundle, Placement, Premise, Processor, Supply, Uplink, report_offset,
+    Firmware, MeterBundle, Metering, Placement, Premise, Processor, Supply, Uplink, report_offset,
 };
 use crate::rng::{Purpose, Stream};
 use crate::telemetry::InstanceLoad;
@@ -73,6 +73,9 @@ pub(crate) fn meter(fleet: &Fleet, meter: u32) -> MeterBundle {
         switch_seed: stream(Purpose::SwitchDelay).below(u64::MAX),
     };
     let mut image = Meter::new(Arc::clone(&fleet.meter_firmware), provisioning);
+    if let Some(plan) = &cohort.metering {
+        image = image.with_metrology(Arc::clone(&plan.firmware));
+    }
     if stream(Purpose::BackFeed).chance(cohort.back_feed_ppb) {
         image.sense_load_side(true);
     }
@@ -123,6 +126,10 @@ pub(crate) fn meter(fleet: &Fleet, meter: u32) -> MeterBundle {
             house: House::new(&fleet.load, stream(Purpose::Load)),
             register_wh: 0,
             service: None,
+            metering: cohort.metering.as_ref().map(|plan| {
+                let house = House::new(&fleet.load, stream(Purpose::Load));
+                Box::new(Metering::new(plan, house, fleet.seed, meter))
+            }),
         },
     }
 }

@@ -10,6 +10,7 @@ use firmware::c1222::epsem::Mode;
 use firmware::crypto::Work;
 use firmware::headend::{CommandReport, RequestReport};
 use firmware::meter::SwitchStep;
+use firmware::metrology::Registers;
 use firmware::ukmf::KeySummary;
 
 use crate::capture::Captured;
@@ -194,6 +195,35 @@ pub struct SwitchRecord {
     pub watts: f64,
 }
 
+/// Why registers are recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RegisterReason {
+    /// A local day has ended.
+    Day,
+    /// The demand was reset; what the registers were before that.
+    DemandReset,
+    /// The run has ended.
+    End,
+}
+
+/// The registers of a meter that measures everything.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RegisterRecord {
+    /// When it became known.
+    pub time: Time,
+    /// The meter.
+    pub meter: u32,
+    /// The time of the registers by the meter's clock, in seconds since 1970.
+    pub utc_s: u32,
+    /// Why.
+    pub reason: RegisterReason,
+    /// The registers.
+    pub registers: Registers,
+    /// Wh delivered in all intervals of the load profile that have closed by then, if one of its
+    /// channels records that.
+    pub profile_wh: Option<u64>,
+}
+
 /// What a meter has reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Milestone {
@@ -349,6 +379,8 @@ pub struct Telemetry {
     pub reads: Vec<ReadRecord>,
     /// Interval reads that fell due, per meter and interval.
     pub due: Vec<ReadRecord>,
+    /// Registers of meters that measure everything.
+    pub registers: Vec<RegisterRecord>,
     /// First power and first join of meters.
     pub milestones: Vec<(Time, u32, Milestone)>,
     /// Discarded datagrams by node, protocol and cause.

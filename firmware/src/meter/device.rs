@@ -297,6 +297,14 @@ impl Device {
             .is_some_and(|state| state.switch.press_button(&config.switch, utc, now))
     }
 
+    /// The premise has drawn more than its contract allows for too long: the switch opens.
+    pub(super) fn enforce_limit(&mut self, config: &DeviceConfig, utc: u32, now: Instant) {
+        let state = self.state();
+        if let Some(answer) = state.switch.enforce_limit(&config.switch, utc, now) {
+            state.report(&answer);
+        }
+    }
+
     fn state(&mut self) -> &mut State {
         let seed = self.seed;
         self.state.get_or_insert_with(|| {

@@ -16,6 +16,7 @@ use crate::eap::SessionId;
 use crate::eap::psk::PskPeer;
 use crate::han::Coordinator;
 use crate::memory::Visitor;
+use crate::metrology::{self, EventKind, Metrology, Quantity, Sample, Utc};
 use crate::pana::{Association, CloseCause};
 use crate::time::{Duration, Instant, earlier};
 use crate::ukmf::{EndReason, KeyEvent, KeyStore, KeySummary, Role, RootKey};
@@ -86,6 +87,8 @@ pub struct Meter {
     optical: Option<Box<OpticalPort>>,
     /// Where there is a home area network.
     han: Option<Box<Coordinator>>,
+    /// The measuring part; a meter without one is told its intervals.
+    metrology: Option<Box<Metrology>>,
     /// Absolute ApTitle, which the keys are bound to.
     title: Title,
     events: VecDeque<MeterEvent>,
@@ -107,10 +110,22 @@ impl Meter {
             device: Device::new(provisioning.switch_seed),
             optical: None,
             han: None,
+            metrology: None,
             title: reporter::absolute(&title),
             events: VecDeque::new(),
             config,
         }
+    }
+
+    /// The same meter with a measuring part; from now on [`Meter::close_interval`] is its own task.
+    pub fn with_metrology(mut self, config: Arc<metrology::Config>) -> Self {
+        self.metrology = Some(Box::new(Metrology::new(config)));
+        self
+    }
+
+    /// The measuring part.
+    pub fn metrology(&self) -> Option<&Metrology> {
+        self.metrology.as_deref()
     }
 
     /// Shows `visitor` what the next message needs beyond the image itself.
@@ -137,6 +152,7 @@ impl Meter {
 
     /// The firmware starts: it looks for the head-end, unless a stored session is still valid.
     pub fn power_on(&mut self, utc: u32, env: &mut Env<'_>) {
+        let utc = self.civil(utc, env.now);
         if !self.access.survives() {
             self.access.start(env);
         }
@@ -146,8 +162,50 @@ impl Meter {
         self.proceed(utc, env);
     }
 
+    /// Mains return: the measuring part works before the rest of the firmware has started.
+    pub fn energise(&mut self, utc: u32, now: Instant) {
+        if let Some(metrology) = &mut self.metrology {
+            metrology.power_on(metrology.time(uncorrected(utc, now), now));
+        }
+    }
+
+    /// What the sensors have measured since the last time.
+    ///
+    /// The host then takes the events of the measuring part, until there are none.
+    pub fn measure(&mut self, sample: &Sample, utc: u32, now: Instant) {
+        if let Some(metrology) = &mut self.metrology {
+            metrology.measure(metrology.time(uncorrected(utc, now), now), sample);
+        }
+    }
+
+    /// The oldest event of the measuring part, after it has taken its effect.
+    ///
+    /// A closed interval waits for the next report; a limit that was exceeded opens the switch.
+    pub fn poll_metrology_event(&mut self, utc: u32, now: Instant) -> Option<metrology::Event> {
+        let utc = self.civil(utc, now);
+        let metrology = self.metrology.as_mut()?;
+        let event = metrology.poll_event()?;
+        match &event.kind {
+            EventKind::Interval(closed) => {
+                let config = &metrology.config().profile;
+                let mut channels = config.quantities().zip(closed.counts);
+                let delivered = channels.find(|(of, _)| *of == Quantity::Delivered);
+                self.reporter.push(Interval {
+                    end_utc_s: closed.end_utc_s,
+                    watt_hours: delivered.map_or(0, |(_, count)| u32::from(count)),
+                });
+            }
+            EventKind::LimitExceeded => self.device.enforce_limit(&self.config.device, utc, now),
+            _ => {}
+        }
+        Some(event)
+    }
+
     /// Power is lost: what is not in non-volatile memory is gone.
-    pub fn power_off(&mut self, env: &mut Env<'_>) {
+    pub fn power_off(&mut self, utc: u32, env: &mut Env<'_>) {
+        if let Some(metrology) = &mut self.metrology {
+            metrology.power_off(metrology.time(uncorrected(utc, env.now), env.now));
+        }
         self.reporter.reset();
         if let Some(optical) = &mut self.optical {
             optical.power_off(&mut self.device, env.now);
@@ -178,6 +236,7 @@ impl Meter {
         utc: u32,
         env: &mut Env<'_>,
     ) -> Result<(), Reject> {
+        let utc = self.civil(utc, env.now);
         let result = match channel {
             Channel::Pana => self
                 .access
@@ -203,6 +262,7 @@ impl Meter {
 
     /// Acts on every deadline that `env.now` has reached.
     pub fn handle_timeout(&mut self, utc: u32, env: &mut Env<'_>) {
+        let utc = self.civil(utc, env.now);
         self.access.handle_timeout(&self.config, env);
         self.keys.handle_timeout(env.now);
         self.device
@@ -220,6 +280,7 @@ impl Meter {
     ///
     /// The host then takes what [`Meter::poll_optical`] and [`Meter::poll_optical_event`] have.
     pub fn handle_optical(&mut self, octets: &[u8], utc: u32, env: &mut Env<'_>) {
+        let utc = self.civil(utc, env.now);
         let config = &self.config.device;
         let serial = || self.reporter.serial();
         let optical = self
@@ -245,6 +306,7 @@ impl Meter {
 
     /// Reports the intervals that the head-end does not have, as soon as there is a key.
     pub fn report(&mut self, utc: u32, env: &mut Env<'_>) {
+        let utc = self.civil(utc, env.now);
         self.reporter.report();
         self.proceed(utc, env);
     }
@@ -272,6 +334,7 @@ impl Meter {
 
     /// The customer presses the button of an armed switch; returns whether it will close.
     pub fn press_button(&mut self, utc: u32, env: &mut Env<'_>) -> bool {
+        let utc = self.civil(utc, env.now);
         self.device.press_button(&self.config.device, utc, env.now)
     }
 
@@ -373,6 +436,13 @@ impl Meter {
         }
     }
 
+    /// What the meter's clock shows, its corrections included, in seconds since 1970.
+    fn civil(&self, utc: u32, now: Instant) -> u32 {
+        let corrected = |metrology: &Metrology| metrology.time(uncorrected(utc, now), now);
+        let metrology = self.metrology.as_deref();
+        metrology.map_or(utc, |metrology| corrected(metrology).as_secs())
+    }
+
     fn end_keys(&mut self, reason: EndReason, env: &mut Env<'_>) {
         self.keys.erase_all(reason, env.now);
         if let Some(han) = &mut self.han {
@@ -387,6 +457,12 @@ impl Meter {
             }
         }
     }
+}
+
+/// What the oscillator shows: the second `utc` and the rest that it has counted since.
+fn uncorrected(utc: u32, now: Instant) -> Utc {
+    let rest = now.as_nanos() % 1_000_000_000;
+    Utc::from_nanos(Utc::from_secs(utc).as_nanos() + rest)
 }
 
 /// Why the keys of a session end with it.

@@ -27,8 +27,12 @@ pub(super) enum Source {
     Optical = 2,
 }
 
+/// LAST_SOURCE of the meter itself, which limits demand.
+const SOURCE_LIMIT: u8 = 3;
 /// LAST_SOURCE of the button at the meter.
 const SOURCE_BUTTON: u8 = 4;
+/// SEQ_NBR of what nobody has ordered.
+const UNORDERED: u8 = 0;
 /// Periods after which a delayed operation happens at the latest: a week of minutes.
 const PERIODS_MAX: u64 = 10_080;
 
@@ -285,6 +289,31 @@ impl Switch {
         });
         self.last_source = SOURCE_BUTTON;
         true
+    }
+
+    /// Opens a closed switch because of its demand; draws nothing, and no defence delays it.
+    ///
+    /// Its steps have the sequence number 0, which no order has.
+    pub(super) fn enforce_limit(
+        &mut self,
+        policy: &SwitchPolicy,
+        utc: u32,
+        now: Instant,
+    ) -> Option<Answer> {
+        if self.waiting.is_some() || self.state != SwitchState::Closed {
+            return None;
+        }
+        if let Some(refusal) = self.obstacle(policy, false) {
+            return Some(self.refuse(refusal, UNORDERED));
+        }
+        self.waiting = Some(Waiting {
+            close: false,
+            sequence: UNORDERED,
+            due: now + policy.operating_time,
+            due_utc: utc,
+        });
+        self.last_source = SOURCE_LIMIT;
+        None
     }
 
     /// Moves the contacts if that is due; tells for which order, and what became of it.

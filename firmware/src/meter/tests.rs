@@ -327,7 +327,7 @@ fn a_reboot_brings_a_new_session_and_erases_the_old_key_at_both_ends() {
     let mut pair = Pair::new([7; 16]);
     pair.meter(|meter, utc, env| meter.power_on(utc, env));
     pair.exchange();
-    pair.meter(|meter, _, env| meter.power_off(env));
+    pair.meter(|meter, utc, env| meter.power_off(utc, env));
     assert!(!pair.meter.is_open());
     assert!(pair.meter.live_keys().next().is_none());
     pair.now = Instant::from_secs(60);
@@ -340,6 +340,7 @@ fn a_reboot_brings_a_new_session_and_erases_the_old_key_at_both_ends() {
 }
 
 mod han;
+mod metering;
 mod optical;
 mod orders;
 mod requests;

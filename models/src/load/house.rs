@@ -89,6 +89,28 @@ impl House {
         whole as u32
     }
 
+    /// Power in W over the step around `local_s`, in seconds since 1970 by the local clock.
+    ///
+    /// Steps are asked for in order.
+    pub fn draw_watts(&mut self, model: &LoadModel, local_s: u64) -> f64 {
+        let size = self.size(model, local_s);
+        let luck = gamma_of_mean_one(model.interval_shape, &mut self.stream);
+        (self.shape_watts(model, local_s) * size * luck).min(SERVICE_LIMIT_WH_PER_H)
+    }
+
+    /// How much this house uses on the day of `local_s` relative to the mean house.
+    ///
+    /// Days are asked for in order.
+    pub fn size(&mut self, model: &LoadModel, local_s: u64) -> f64 {
+        self.advance_to_day(model, local_s / DAY_S);
+        self.scale * self.level(model)
+    }
+
+    /// The second of the day, counted from 1970, by the habits of this house.
+    pub const fn habitual_s(&self, local_s: u64) -> u64 {
+        local_s.saturating_add_signed(self.shift_s)
+    }
+
     /// The expected power in W at `second_s` seconds into the run, as of the present day's level.
     pub fn mean_watts(&self, model: &LoadModel, second_s: u64) -> f64 {
         let watts = self.shape_watts(model, model.local_epoch_s + second_s);
@@ -96,10 +118,7 @@ impl House {
     }
 
     fn shape_watts(&self, model: &LoadModel, local_s: u64) -> f64 {
-        let day = match (local_s / DAY_S + 4) % 7 {
-            0 | 6 => DayKind::Weekend,
-            _ => DayKind::Weekday,
-        };
+        let day = DayKind::of_day(local_s / DAY_S);
         let second = local_s.saturating_add_signed(self.shift_s) % DAY_S;
         model.shapes.watts(model.season, day, second)
     }

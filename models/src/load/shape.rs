@@ -18,6 +18,16 @@ pub enum DayKind {
     Weekend,
 }
 
+impl DayKind {
+    /// The kind of a day counted from 1970, which began on a Thursday.
+    pub const fn of_day(day: u64) -> Self {
+        match (day + 4) % 7 {
+            0 | 6 => Self::Weekend,
+            _ => Self::Weekday,
+        }
+    }
+}
+
 /// The measured table, as shipped with this crate.
 const CSV: &str = include_str!("loadshape.csv");
 /// The row that sums all end uses but heating and cooling.
@@ -33,11 +43,20 @@ impl ShapeTable {
     /// # Panics
     /// If the shipped table is damaged; a test reads it.
     pub fn shipped() -> Self {
+        Self::of(TOTAL)
+    }
+
+    /// The rows of one end use: `lights`, `plugs`, `waterheater`, …
+    ///
+    /// # Panics
+    /// If there is no such end use.
+    pub fn of(end_use: &str) -> Self {
         let row = |day: &str| {
             let line = CSV
                 .lines()
                 .find(|line| {
-                    line.strip_prefix(TOTAL)
+                    line.strip_prefix(end_use)
+                        .filter(|rest| rest.starts_with(','))
                         .is_some_and(|l| l[1..].starts_with(day))
                 })
                 .expect("the shipped load shapes have all four kinds of day");

@@ -8,7 +8,7 @@ use bevy_ecs::component::Component;
 use bevy_ecs::query::QueryData;
 use firmware::meter::Meter;
 
-use super::{Attempt, Service};
+use super::{Attempt, Metering, Service};
 use crate::alarm::AlarmClock;
 use crate::clock::Clock;
 use crate::concentrator::Admission;
@@ -119,6 +119,8 @@ pub struct Premise {
     pub register_wh: u64,
     /// When the switch has moved; nothing while it never has.
     pub service: Option<Box<Service>>,
+    /// Full metering, where the cohort has it; it has a house of its own.
+    pub metering: Option<Box<Metering>>,
 }
 
 /// Everything that a meter entity is made of.

@@ -60,6 +60,8 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
         };
         let milestone = (self.now, self.meter.placement.meter, milestone);
         self.context.telemetry.milestones.push(milestone);
+        self.energise();
+        let supply = &mut *self.meter.supply;
         let cohort = &self.context.fleet.cohorts[usize::from(self.meter.placement.cohort)];
         let boot = cohort.boot.duration(&mut supply.timing);
         let home = &self.context.fleet.links[usize::from(self.meter.placement.link)].home;
@@ -81,6 +83,7 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
         if !self.meter.supply.powered {
             return;
         }
+        self.measure();
         self.meter.supply.powered = false;
         self.meter.supply.running = false;
         self.meter.supply.cycle += 1;
@@ -89,7 +92,8 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
             self.context.pool.release(handle);
         }
         self.drop_waiting("unpowered");
-        self.with_firmware(|image, _, env| image.power_off(env));
+        self.with_firmware(|image, utc, env| image.power_off(utc, env));
+        self.take_metering_events();
         self.drain_events();
         if let Some(attempt) = self.meter.firmware.attempt.take() {
             self.record_attempt(
@@ -203,6 +207,16 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
         if !self.meter.supply.running {
             return;
         }
+        if self.meter.premise.metering.is_some() {
+            self.measure();
+            let report = number.is_multiple_of(plan.intervals_per_report);
+            self.run("schedule", |image, utc, env| {
+                if report {
+                    image.report(utc, env);
+                }
+            });
+            return;
+        }
         let end_s = plan.interval.as_nanos() / 1_000_000_000 * u64::from(number);
         let premise = &mut *self.meter.premise;
         let length_s = plan.interval.as_secs();
@@ -264,6 +278,10 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
             Channel::Pana
         };
         let kind = MessageType::classify(port, &octets);
+        if channel == Channel::C1222 {
+            // Whoever reads registers reads those of now.
+            self.measure();
+        }
         // The record reads the message before the firmware decrypts it in place.
         let record = self.message_record(kind, &octets, sent);
         self.context.telemetry.datagrams += 1;
@@ -427,7 +445,11 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
     }
 
     /// Runs `action` on the firmware and lets its consequences take effect.
-    fn run(&mut self, trigger: &'static str, action: impl FnOnce(&mut Meter, u32, &mut Env<'_>)) {
+    pub(super) fn run(
+        &mut self,
+        trigger: &'static str,
+        action: impl FnOnce(&mut Meter, u32, &mut Env<'_>),
+    ) {
         let done = self.call(Input { trigger, octets: 0 }, action);
         self.settle(done);
     }
@@ -534,16 +556,19 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
 
     /// An order has reached the switch; if the contacts have moved, the load follows.
     fn record_switch(&mut self, event: SwitchEvent) {
-        let premise = &mut *self.meter.premise;
         let mut watts = 0.0;
         if let SwitchStep::Done {
             closed,
             moved: true,
         } = event.step
         {
+            self.measure();
+            let measured = self.reconnect(closed);
+            let premise = &mut *self.meter.premise;
             let service = premise.service.get_or_insert_default();
             let load = &self.context.fleet.load;
-            let drawn = premise.house.mean_watts(load, self.now.as_secs());
+            let mean = premise.house.mean_watts(load, self.now.as_secs());
+            let drawn = measured.unwrap_or(mean);
             watts = service.move_to(closed, self.now, drawn);
         }
         self.context.telemetry.switches.push(SwitchRecord {
@@ -583,7 +608,7 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
         }
     }
 
-    fn post(&mut self, time: Time, kind: Kind, payload: u32) {
+    pub(super) fn post(&mut self, time: Time, kind: Kind, payload: u32) {
         let target = self.meter.placement.meter;
         let sequence = &mut self.meter.processor.posted;
         self.context.post(time, kind, target, sequence, payload);

@@ -3,6 +3,8 @@
 mod attempt;
 mod components;
 mod host;
+mod metering;
+mod sensor;
 mod service;
 mod uplink;
 
@@ -13,4 +15,6 @@ pub use components::{
 };
 pub use host::MeterHost;
 pub(crate) use host::report_offset;
+pub use metering::{Metering, MeteringPlan};
+pub use sensor::{AccuracyClass, Sensor};
 pub use service::Service;

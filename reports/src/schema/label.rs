@@ -73,3 +73,12 @@ pub const UNMOVED: &str = "unmoved";
 pub const TAKEN_BACK: &str = "taken_back";
 /// An order to open.
 pub const DISCONNECT: &str = "disconnect";
+
+/// A local day of the meter ended.
+pub const DAY: &str = "day";
+/// The demand of a meter was reset.
+pub const DEMAND_RESET: &str = "demand_reset";
+/// Energy or demand from the grid to the premise.
+pub const DELIVERED: &str = "delivered";
+/// Energy or demand from the premise to the grid.
+pub const RECEIVED: &str = "received";

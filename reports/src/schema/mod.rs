@@ -35,6 +35,8 @@ pub const TABLES: &[&TableDef] = &[
     tables::CommandRow::TABLE,
     tables::RequestRow::TABLE,
     tables::GridRow::TABLE,
+    tables::RegisterRow::TABLE,
+    tables::DemandRow::TABLE,
 ];
 
 /// Definition of a table.
@@ -117,6 +119,8 @@ pub enum Unit {
     PartsPerBillion,
     /// Share of a whole, 0 to 1.
     Ratio,
+    /// Volt-ampere reactive hours.
+    VarHours,
     /// Watt-hours.
     WattHours,
     /// Watts.
@@ -136,6 +140,7 @@ impl Unit {
             Self::Nanoseconds => "ns",
             Self::PartsPerBillion => "ppb",
             Self::Ratio => "ratio",
+            Self::VarHours => "varh",
             Self::WattHours => "Wh",
             Self::Watts => "W",
         }
@@ -150,6 +155,7 @@ impl Unit {
             Self::Metres => Some("m"),
             Self::Nanoseconds => Some("ns"),
             Self::PartsPerBillion => Some("ppb"),
+            Self::VarHours => Some("varh"),
             Self::WattHours => Some("wh"),
             Self::Watts => Some("w"),
             Self::Count | Self::Identifier | Self::Ratio => None,

@@ -436,3 +436,69 @@ table! {
         frequency_max_hz: f64 = Hertz,
     }
 }
+
+table! {
+    /// Registers of meters with full metering: one row per local day and per demand reset, and one
+    /// at the end of the run; in order of `time_ns`.
+    pub table "registers" => RegisterRow, RegisterColumns {
+        /// The meter.
+        meter: u32 = Identifier,
+        /// Why: `day` (a local day ended), `demand_reset` or `run_ended`.
+        reason: &'static str = Identifier,
+        /// When the row was made: at the next measurement after the meter's midnight.
+        time_ns: i64 = Nanoseconds,
+        /// Time of the registers by the meter's own clock.
+        clock_ns: i64 = Nanoseconds,
+        /// Energy delivered to the premise since the meter is new.
+        delivered_wh: u64 = WattHours,
+        /// Energy received from the premise.
+        received_wh: u64 = WattHours,
+        /// Delivered plus received.
+        sum_wh: u64 = WattHours,
+        /// Delivered minus received.
+        net_wh: i64 = WattHours,
+        /// Lagging reactive energy.
+        lagging_varh: u64 = VarHours,
+        /// Leading reactive energy.
+        leading_varh: u64 = VarHours,
+        /// Of the energy delivered, that at rate 0.
+        rate_0_wh: u64 = WattHours,
+        /// Of the energy delivered, that at rate 1.
+        rate_1_wh: u64 = WattHours,
+        /// Of the energy delivered, that at rate 2.
+        rate_2_wh: u64 = WattHours,
+        /// Of the energy delivered, that at rate 3.
+        rate_3_wh: u64 = WattHours,
+        /// Of the energy delivered, that at rate 4.
+        rate_4_wh: u64 = WattHours,
+        /// Of the energy delivered, that at rate 5.
+        rate_5_wh: u64 = WattHours,
+        /// Sum of all intervals of the load profile so far; missing if none records this energy.
+        profile_wh: Option<u64> = WattHours,
+        /// Demand resets since the meter is new; counts to 255 and starts over.
+        demand_resets: u32 = Count,
+    }
+}
+
+table! {
+    /// Maximum demands in the registers of each row of `registers`, in the same order: the total in
+    /// both directions, and each rate that had any.
+    pub table "demand" => DemandRow, DemandColumns {
+        /// The meter.
+        meter: u32 = Identifier,
+        /// Why, as in `registers`.
+        reason: &'static str = Identifier,
+        /// When, as in `registers`.
+        time_ns: i64 = Nanoseconds,
+        /// `delivered` to the premise or `received` from it.
+        direction: &'static str = Identifier,
+        /// The rate; missing for the maximum regardless of rates.
+        rate: Option<u32> = Identifier,
+        /// Highest mean power of a demand block since the last reset.
+        max_w: u32 = Watts,
+        /// End of that block by the meter's own clock; missing without one.
+        max_at_ns: Option<i64> = Nanoseconds,
+        /// Sum of the maxima of all periods before the last reset.
+        cumulative_w: u32 = Watts,
+    }
+}

@@ -8,8 +8,8 @@ use super::Builder;
 use super::table::Table;
 use crate::schema::{Row, TableDef, label};
 use crate::{
-    AttackRow, AuthRow, CommandRow, Error, GridRow, HeadendRow, KeyRow, MessageRow, MeterRow,
-    ReadRow, RejectRow, RequestRow, Results, TrafficRow,
+    AttackRow, AuthRow, CommandRow, DemandRow, Error, GridRow, HeadendRow, KeyRow, MessageRow,
+    MeterRow, ReadRow, RegisterRow, RejectRow, RequestRow, Results, TrafficRow,
 };
 
 pub(super) const NANOSECONDS: f64 = 1e9;
@@ -29,6 +29,8 @@ const SECTIONS: &[(&TableDef, Section)] = &[
     (CommandRow::TABLE, super::switching::commands),
     (RequestRow::TABLE, super::requests::requests),
     (GridRow::TABLE, super::switching::grid),
+    (RegisterRow::TABLE, super::metering::registers),
+    (DemandRow::TABLE, super::metering::demand),
 ];
 
 /// Adds the numbers of every table.

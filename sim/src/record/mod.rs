@@ -4,6 +4,7 @@
 //! time. It orders what they observed by time and meter, so a file's octets depend neither on
 //! threads nor on how the fleet is divided into domains.
 
+mod metering;
 mod rows;
 mod switching;
 mod totals;
@@ -17,12 +18,12 @@ use models::fleet::Fleet;
 use models::link::Direction;
 use models::telemetry::{
     AttackRecord, AttackTraffic, AuthRecord, KeyRecord, MessageRecord, NodeId, ReadRecord,
-    RequestRecord, Side, Telemetry, TrafficCount,
+    RegisterRecord, RequestRecord, Side, Telemetry, TrafficCount,
 };
 use models::time::{Duration, Time};
 use reports::schema::tables::{
-    AttackRow, AuthRow, CommandRow, GridRow, HeadendRow, KeyRow, MessageRow, MeterRow, ReadRow,
-    RejectRow, RequestRow, TrafficRow,
+    AttackRow, AuthRow, CommandRow, DemandRow, GridRow, HeadendRow, KeyRow, MessageRow, MeterRow,
+    ReadRow, RegisterRow, RejectRow, RequestRow, TrafficRow,
 };
 use reports::{Error, Provenance, TableWriter};
 
@@ -70,6 +71,8 @@ struct Writers {
     commands: Option<TableWriter<CommandRow>>,
     requests: Option<TableWriter<RequestRow>>,
     grid: Option<TableWriter<GridRow>>,
+    registers: Option<TableWriter<RegisterRow>>,
+    demand: Option<TableWriter<DemandRow>>,
 }
 
 /// Records one run.
@@ -95,6 +98,7 @@ struct Buffers {
     keys: Vec<KeyRecord>,
     messages: Vec<MessageRecord>,
     reads: Vec<ReadRecord>,
+    registers: Vec<RegisterRecord>,
     traffic: Vec<TrafficCount>,
     attacks: Vec<AttackRecord>,
     requests: Vec<RequestRecord>,
@@ -138,6 +142,8 @@ impl Recorder {
             commands: writer(wanted(Table::Commands), folder, provenance)?,
             requests: writer(wanted(Table::Requests), folder, provenance)?,
             grid: writer(wanted(Table::Grid), folder, provenance)?,
+            registers: writer(wanted(Table::Registers), folder, provenance)?,
+            demand: writer(wanted(Table::Demand), folder, provenance)?,
         };
         let totals = vec![MeterTotals::default(); fleet.meters() as usize];
         let counts = Counts {
@@ -213,6 +219,8 @@ impl Recorder {
             commands,
             requests,
             grid,
+            registers,
+            demand,
         } = self.writers;
         finish(meters)?;
         finish(auth)?;
@@ -226,6 +234,8 @@ impl Recorder {
         finish(commands)?;
         finish(requests)?;
         finish(grid)?;
+        finish(registers)?;
+        finish(demand)?;
         Ok(self.counts)
     }
 
@@ -236,6 +246,7 @@ impl Recorder {
         buffers.keys.append(&mut telemetry.keys);
         buffers.messages.append(&mut telemetry.messages);
         buffers.reads.append(&mut telemetry.reads);
+        buffers.registers.append(&mut telemetry.registers);
         buffers.attacks.append(&mut telemetry.attacks);
         buffers.requests.append(&mut telemetry.requests);
         for (traffic, count) in std::mem::take(&mut telemetry.attack_traffic) {
@@ -292,6 +303,7 @@ impl Recorder {
 
     fn write_records(&mut self) -> Result<(), Error> {
         self.write_attacks()?;
+        self.write_registers()?;
         let Self {
             fleet,
             buffers,
@@ -366,6 +378,23 @@ impl Recorder {
             };
             if is_first {
                 push(&mut writers.reads, || rows::read(&read))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn write_registers(&mut self) -> Result<(), Error> {
+        let records = &mut self.buffers.registers;
+        records.sort_by_key(|record| (record.time, record.meter, record.utc_s, record.reason));
+        for record in records.drain(..) {
+            let fleet = &self.fleet;
+            push(&mut self.writers.registers, || {
+                metering::registers(fleet, &record)
+            })?;
+            if self.writers.demand.is_some() {
+                for row in metering::demand(fleet, &record) {
+                    push(&mut self.writers.demand, || row)?;
+                }
             }
         }
         Ok(())
@@ -480,6 +509,7 @@ pub fn conclude(domains: &mut [&mut FleetDomain], now: Time) {
     for domain in domains {
         domain.world_mut().record_live_keys(now);
         domain.world_mut().record_open_commands(now);
+        domain.world_mut().record_registers(now);
         domain.world_mut().conclude_attacks(now);
     }
 }

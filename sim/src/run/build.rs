@@ -119,6 +119,10 @@ fn cohorts(scenario: &Scenario, link_index: impl Fn(&str) -> usize) -> Vec<Cohor
             inbox: cohort.inbox as usize,
             psk: cohort.psk.policy(),
             back_feed_ppb: cohort.back_feed.ppb(),
+            metering: cohort
+                .metering
+                .as_ref()
+                .map(|metering| metering.plan(scenario)),
         };
         first += cohort.count;
         plan

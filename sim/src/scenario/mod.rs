@@ -27,6 +27,7 @@ mod load;
 mod lower;
 pub mod mcu;
 pub mod media;
+pub mod metering;
 mod parse;
 mod patch;
 mod record;

@@ -19,6 +19,7 @@ pub use super::distribution::{Area, Distribution, Failures};
 pub use super::live::Live;
 pub use super::mcu::Mcu;
 pub use super::media::{Band, Coverage, Fading, Medium, MeshPhy, MeshTopology, Technology, Tone};
+pub use super::metering::Metering;
 pub use super::requests::{Reading, Requests, Schedule};
 pub use super::switching::{Commands, Grid, Switch};
 
@@ -103,6 +104,8 @@ record! {
         psk: Psk = Psk::Random,
         /// Share of the meters behind whose open switch something feeds back.
         back_feed: Ratio = Ratio::ZERO,
+        /// Full metering; if absent, meters count whole watt-hours in one register.
+        metering: Option<Metering> = None,
     }
 }
 
@@ -561,12 +564,16 @@ choice! {
         Requests,
         /// One row per second of the power system, once a switch has moved.
         Grid,
+        /// One row per metered day or demand reset of a meter with full metering.
+        Registers,
+        /// One row per maximum of demand at these times.
+        Demand,
     }
 }
 
 impl Table {
     /// All tables.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::Meters,
         Self::Auth,
         Self::Keys,
@@ -579,6 +586,8 @@ impl Table {
         Self::Commands,
         Self::Requests,
         Self::Grid,
+        Self::Registers,
+        Self::Demand,
     ];
 }
 

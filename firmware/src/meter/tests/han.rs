@@ -80,7 +80,7 @@ fn every_authentication_gives_every_device_a_link_key_of_purpose_03() {
 fn a_loss_of_power_erases_the_link_keys() {
     let mut pair = with_han();
     pair.exchange();
-    pair.meter(|meter, _, env| meter.power_off(env));
+    pair.meter(|meter, utc, env| meter.power_off(utc, env));
     assert_eq!(keys(&pair), []);
     assert_eq!(ended(&mut pair), [Some(EndReason::Reboot); 2]);
 }

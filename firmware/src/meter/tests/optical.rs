@@ -174,7 +174,7 @@ fn a_loss_of_power_ends_the_visit() {
     let mut technician = Technician::new();
     technician.log_on(&mut pair);
     assert_eq!(technician.ask(&mut pair, secured()), [0]);
-    pair.meter(|meter, _, env| meter.power_off(env));
+    pair.meter(|meter, utc, env| meter.power_off(utc, env));
     technician.converse(&mut pair);
     let ended = technician.events.iter().find_map(|event| match event {
         ServerEvent::Ended(contact) => Some(contact.ending),

@@ -147,7 +147,7 @@ fn the_switch_and_a_waiting_order_survive_a_loss_of_power() {
     let [SwitchStep::Accepted(due)] = pair.steps()[..] else {
         panic!("accepted")
     };
-    pair.meter(|meter, _, env| meter.power_off(env));
+    pair.meter(|meter, utc, env| meter.power_off(utc, env));
     pair.now = due + Duration::from_secs(60);
     pair.meter(|meter, utc, env| {
         meter.power_on(utc, env);

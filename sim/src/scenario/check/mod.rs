@@ -7,6 +7,7 @@ mod attack;
 mod capture;
 mod distribution;
 mod live;
+mod metering;
 mod plan;
 mod population;
 mod requests;
@@ -38,6 +39,7 @@ pub(super) fn check(scenario: &Scenario, survey: Survey, report: &mut Report) {
     switching::check(scenario, &mut judge);
     live::check(scenario, &mut judge);
     requests::check(scenario, &mut judge);
+    metering::check(scenario, &mut judge);
 }
 
 /// Finds places and collects verdicts.

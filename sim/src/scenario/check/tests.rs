@@ -361,3 +361,64 @@ fn attackers_exist_and_can_do_what_they_do() {
     assert!(report.to_string().contains("shares a medium"), "{report}");
     assert!(with(&[&attacker("attack: Flood, position: Remote")]).is_ok());
 }
+
+#[test]
+fn meters_measure_what_there_is_room_for() {
+    let metering = |fields: &str| format!("cohorts[0].metering=Metering({fields})");
+    for (fields, words) in [
+        ("channels: []", "one to four"),
+        (
+            "channels: [Delivered, Received, Delivered]",
+            "another channel",
+        ),
+        ("profile_days: 0", "1 to 365"),
+        ("starting_current_a: -1", "between 0 and 10"),
+        ("demand: (block: \"45min\")", "15, 30 or 60"),
+        ("demand: (forgiveness: \"2d\")", "at most 1d"),
+        ("limit: (kw: 0)", "between 0.1"),
+        ("tariff: (zone: \"MST\")", "offset from UTC"),
+        ("tariff: (zone: \"+05:10\")", "multiple of 15"),
+        ("tariff: (demand_reset_day: 31)", "every month"),
+        ("tariff: (holidays: [(month: 2, day: 30)])", "no such day"),
+        (
+            "tariff: (holidays: [(month: 9, day: 1, weekday: 7)])",
+            "6 (Saturday)",
+        ),
+        (
+            "tariff: (seasons: [(month: 6, weekday: [(at: \"10min\", rate: 1)])])",
+            "full half hours",
+        ),
+        (
+            "tariff: (seasons: [(month: 6, weekday: [(at: \"9h\", rate: 6)])])",
+            "rates are 0 to 5",
+        ),
+        (
+            "tariff: (seasons: [(month: 6, weekday: [(at: \"9h\", rate: 1), (at: \"8h\", rate: 0)])])",
+            "order of their times",
+        ),
+        (
+            "tariff: (seasons: [(month: 6, weekday: []), (month: 1, weekday: [])])",
+            "order of their beginning",
+        ),
+        (
+            "household: (weather: (latitude_deg: 91))",
+            "between -66 and 66",
+        ),
+        (
+            "household: (cars: (charging: From(\"25h\")))",
+            "less than 24h",
+        ),
+    ] {
+        refused(&metering(fields), Fault::OutOfRange, words);
+    }
+    let sets = [
+        metering(""),
+        "traffic.interval=7min".to_owned(),
+        "traffic.report.every=7min".to_owned(),
+    ];
+    let report = with(&sets.each_ref().map(String::as_str)).expect_err("7 min");
+    assert!(report.to_string().contains("divide an hour"), "{report}");
+    let sets = [metering(""), "start=2026-01-15T00:05:00Z".to_owned()];
+    let report = with(&sets.each_ref().map(String::as_str)).expect_err("five past");
+    assert!(report.to_string().contains("full quarters"), "{report}");
+}

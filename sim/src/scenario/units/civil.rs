@@ -103,8 +103,8 @@ impl Quantity for Civil {
     }
 }
 
-/// Seconds by which the named zone is ahead of UTC.
-fn zone_seconds(text: &str) -> Option<i64> {
+/// Seconds by which the named zone is ahead of UTC: `Z`, or like `-07:00`.
+pub fn zone_seconds(text: &str) -> Option<i64> {
     let octets = text.as_bytes();
     match octets {
         b"Z" => Some(0),

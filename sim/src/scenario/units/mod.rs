@@ -15,7 +15,7 @@ use serde::{Serialize, Serializer};
 
 use super::field::Field;
 
-pub use civil::Civil;
+pub use civil::{Civil, zone_seconds};
 
 /// A value that a scenario writes as text with a unit.
 pub trait Quantity: Field + Copy + PartialEq + fmt::Debug {

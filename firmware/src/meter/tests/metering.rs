@@ -1,0 +1,116 @@
+//! The measuring part inside the meter: reports, the clock, and the limit of demand.
+
+use super::*;
+use crate::metrology::{self, Energy, EventKind, Instantaneous, Limit, Quantity, Sample};
+
+fn metered(limit: Option<Limit>) -> Pair {
+    let mut pair = Pair::new([7; 16]);
+    let config = Arc::new(metrology::Config {
+        limit,
+        ..metrology::Config::default()
+    });
+    let idle = Pair::new([7; 16]).meter;
+    pair.meter = core::mem::replace(&mut pair.meter, idle).with_metrology(config);
+    pair.meter(|meter, utc, env| {
+        meter.energise(utc, env.now);
+        meter.power_on(utc, env);
+    });
+    pair.exchange();
+    pair
+}
+
+/// Lets `seconds` pass at a power of `watts`; returns the events of the measuring part.
+fn draw(pair: &mut Pair, seconds: u64, watts: i32) -> Vec<metrology::Event> {
+    pair.now += Duration::from_secs(seconds);
+    let mut events = Vec::new();
+    pair.meter(|meter, utc, env| {
+        let sample = Sample {
+            energy: Energy([
+                watts.unsigned_abs() as u64 * seconds * 1_000 / 3_600,
+                0,
+                0,
+                0,
+            ]),
+            now: Instantaneous {
+                watts,
+                ..Instantaneous::default()
+            },
+        };
+        meter.measure(&sample, utc, env.now);
+        events.extend(core::iter::from_fn(|| {
+            meter.poll_metrology_event(utc, env.now)
+        }));
+        meter.report(utc, env);
+        meter.handle_timeout(utc, env);
+    });
+    pair.exchange();
+    events
+}
+
+#[test]
+fn closed_intervals_reach_the_head_end() {
+    let mut pair = metered(None);
+    for _ in 0..4 {
+        draw(&mut pair, 900, 2_000);
+    }
+    let delivered = pair.headend_events.iter().filter_map(|event| match event {
+        HeadendEvent::Interval(interval) => Some((interval.end_utc_s, interval.watt_hours)),
+        _ => None,
+    });
+    let expected = [1, 2, 3, 4].map(|number| (UTC + 900 * number, 500));
+    assert_eq!(delivered.collect::<Vec<_>>(), expected);
+    let total = pair.meter.metrology().unwrap().registers().total;
+    assert_eq!(total.of(Quantity::Delivered), 2_000);
+}
+
+#[test]
+fn a_limit_that_is_exceeded_opens_the_switch() {
+    let mut pair = metered(Some(Limit {
+        watts: 5_000,
+        tolerated: Duration::from_secs(300),
+    }));
+    assert!(draw(&mut pair, 200, 6_000).is_empty());
+    let events = draw(&mut pair, 100, 6_000);
+    assert_eq!(events[0].kind, EventKind::LimitExceeded);
+    // The relay needs its time.
+    draw(&mut pair, 1, 6_000);
+    let opened = pair.meter_events.iter().any(|event| {
+        matches!(
+            event,
+            MeterEvent::Switch(SwitchEvent {
+                sequence: 0,
+                step: SwitchStep::Done {
+                    closed: false,
+                    moved: true
+                },
+            })
+        )
+    });
+    assert!(opened);
+}
+
+#[test]
+fn what_is_measured_survives_an_outage() {
+    let mut pair = metered(None);
+    draw(&mut pair, 1_000, 3_600);
+    pair.meter(|meter, utc, env| meter.power_off(utc, env));
+    pair.now += Duration::from_secs(900);
+    pair.meter(|meter, utc, env| {
+        let sample = Sample {
+            energy: Energy([900_000; 4]),
+            now: Instantaneous::default(),
+        };
+        meter.measure(&sample, utc, env.now);
+    });
+    pair.meter(|meter, utc, env| meter.energise(utc, env.now));
+    pair.now += Duration::from_secs(100);
+    pair.meter(|meter, utc, env| {
+        let sample = Sample {
+            energy: Energy([100_000; 4]),
+            now: Instantaneous::default(),
+        };
+        meter.measure(&sample, utc, env.now);
+    });
+    let registers = pair.meter.metrology().unwrap().registers();
+    assert_eq!(registers.total.of(Quantity::Delivered), 1_100);
+}
