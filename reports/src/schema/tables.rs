@@ -438,10 +438,10 @@ table! {
 }
 
 table! {
-    /// Registers of meters with full metering: one row per local day and per demand reset, and one
-    /// at the end of the run; in order of `time_ns`.
+    /// One row per local day and per demand reset of a meter with full metering, and one at the end
+    /// of the run: its registers; in order of `time_ns`.
     pub table "registers" => RegisterRow, RegisterColumns {
-        /// The meter.
+        /// Meter whose registers these are.
         meter: u32 = Identifier,
         /// Why: `day` (a local day ended), `demand_reset` or `run_ended`.
         reason: &'static str = Identifier,
@@ -481,10 +481,10 @@ table! {
 }
 
 table! {
-    /// Maximum demands in the registers of each row of `registers`, in the same order: the total in
-    /// both directions, and each rate that had any.
+    /// One row per maximum demand of a row of `registers`, in the same order: the total in both
+    /// directions, and each rate that had any.
     pub table "demand" => DemandRow, DemandColumns {
-        /// The meter.
+        /// Meter whose registers these are.
         meter: u32 = Identifier,
         /// Why, as in `registers`.
         reason: &'static str = Identifier,
