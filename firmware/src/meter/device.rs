@@ -299,9 +299,9 @@ impl Device {
 
     /// The premise has drawn more than its contract allows for too long: the switch opens.
     pub(super) fn enforce_limit(&mut self, config: &DeviceConfig, utc: u32, now: Instant) {
-        let state = self.state();
-        if let Some(answer) = state.switch.enforce_limit(&config.switch, utc, now) {
-            state.report(&answer);
+        let switch = &mut self.state().switch;
+        if let Some(answer) = switch.enforce_limit(&config.switch, utc, now) {
+            self.conclude(&answer, utc);
         }
     }
 
