@@ -45,6 +45,9 @@ pub trait Tables {
 
     /// The groups that the session is in.
     fn groups(&self) -> Groups;
+
+    /// Too many wrong passwords have locked the port.
+    fn locked_out(&mut self) {}
 }
 
 /// How many wrong passwords lock the port, and for how long.
@@ -440,6 +443,7 @@ impl Server {
                 {
                     self.wrong_in_a_row = 0;
                     self.locked_until = now + lockout.duration;
+                    tables.locked_out();
                     self.events
                         .push_back(ServerEvent::LockedOut(self.locked_until));
                 }

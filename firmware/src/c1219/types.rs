@@ -88,6 +88,9 @@ impl DateTime {
 pub struct TimeOfDay(u32);
 
 impl TimeOfDay {
+    /// The beginning of the day.
+    pub const MIDNIGHT: Self = Self(0);
+
     /// The second `seconds` after midnight; `None` if the day is over by then.
     pub const fn new(seconds: u32) -> Option<Self> {
         if seconds < 86_400 {

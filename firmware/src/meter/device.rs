@@ -6,11 +6,14 @@
 //! until then everything it shows is that of the factory.
 
 mod factory;
+mod journal;
+mod measured;
 mod pending;
 mod procedures;
 mod ring;
 mod settings;
 mod tables;
+mod tariff;
 #[cfg(test)]
 mod tests;
 
@@ -27,31 +30,23 @@ use crate::Env;
 use crate::c1218;
 use crate::c1219::access::{Groups, Password, Permissions};
 use crate::c1219::codec::{Encoder, Window};
-use crate::c1219::log::{EventCode, EventsId};
+use crate::c1219::log::EventCode;
 use crate::c1219::procedure::{Initiate, ProcedureId, ResultCode};
-use crate::c1219::types::contains;
 use crate::c1222::epsem::{Mode, put_service};
 use crate::c1222::service::{
     self, Identification, Read, Request, Response, ResponseCode, Selector, TableId, Write,
     put_read_data,
 };
+use crate::metrology::{self, Metrology, Utc};
 use crate::time::{Duration, Instant, earlier};
 use crate::wire::{Error, Writer};
+use journal::{EventLog, History, WRONG_PASSWORD};
 use pending::{Pending, PendingTables};
-use ring::{Entry, Ring};
 use settings::Settings;
 use tables::Context;
 
 /// Octets of a service beyond the data that it carries: length, code, count, checksum.
 const READ_OVERHEAD: usize = 8;
-/// Code of the manufacturer's event that a password was wrong.
-const WRONG_PASSWORD: EventCode = EventCode(0x0800);
-
-/// The history log.
-type History = Ring<{ factory::HISTORY_ARGUMENT }, { factory::HISTORY_ENTRIES }>;
-/// The event log.
-type EventLog = Ring<{ factory::EVENT_ARGUMENT }, { factory::EVENT_ENTRIES }>;
-
 /// What the meter's host learns of the switch: the sequence number of an order and its fate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SwitchEvent {
@@ -123,6 +118,11 @@ impl Session {
         })
     }
 
+    /// Whether a password has made the requester one of `groups`.
+    pub(super) const fn is_privileged_as(self, groups: Groups) -> bool {
+        self.groups.meet(groups.0)
+    }
+
     /// Whether a password has given more rights than everybody has.
     pub(super) fn is_privileged(self) -> bool {
         self.groups.0 != Groups::GUEST.0
@@ -147,6 +147,13 @@ impl Posted {
             && self.parameters == initiate.parameters
             && matches!(self.result, ResultCode::Completed | ResultCode::Accepted)
     }
+
+    /// The firmware has started: a procedure that ordered it is complete.
+    fn finish_restart(&mut self) {
+        if matches!(self.procedure.procedure(), 0 | 1) && self.result == ResultCode::Accepted {
+            self.result = ResultCode::Completed;
+        }
+    }
 }
 
 /// The end device behind the tables.
@@ -163,6 +170,14 @@ struct State {
     log: EventLog,
     /// ED_STD_STATUS1.
     status1: u16,
+    /// When power was lost, until it returns.
+    down_utc: Option<u32>,
+    /// What is added to the oscillator, in seconds, where there is no measuring part.
+    correction_s: i64,
+    /// Self reads that have been acknowledged, counted as they are numbered.
+    self_reads_read: u16,
+    /// When the firmware starts anew.
+    restart_at: Option<Instant>,
 }
 
 /// An end device; nothing is kept before somebody has asked for something.
@@ -173,6 +188,10 @@ pub(super) struct Device {
     state: Option<Box<State>>,
     /// Whether somebody with a password is at the optical port.
     attended: bool,
+    /// The measuring part; a meter without one is told its intervals.
+    metrology: Option<Box<Metrology>>,
+    /// What the oscillator shows.
+    uncorrected: Utc,
 }
 
 impl Device {
@@ -182,7 +201,40 @@ impl Device {
             seed,
             state: None,
             attended: false,
+            metrology: None,
+            uncorrected: Utc::from_secs(0),
         }
+    }
+
+    /// Gives the device a measuring part.
+    pub(super) fn equip(&mut self, config: Arc<metrology::Config>) {
+        self.metrology = Some(Box::new(Metrology::new(config)));
+    }
+
+    /// The measuring part.
+    pub(super) fn metrology(&self) -> Option<&Metrology> {
+        self.metrology.as_deref()
+    }
+
+    /// The measuring part, to be told what the sensors have measured.
+    pub(super) fn metrology_mut(&mut self) -> Option<&mut Metrology> {
+        self.metrology.as_deref_mut()
+    }
+
+    /// Takes note of what the oscillator shows; returns what the clock shows.
+    pub(super) fn tick(&mut self, uncorrected: Utc, now: Instant) -> Utc {
+        self.uncorrected = uncorrected;
+        self.time(now)
+    }
+
+    /// What the clock shows, its corrections included.
+    fn time(&self, now: Instant) -> Utc {
+        if let Some(metrology) = &self.metrology {
+            return metrology.time(self.uncorrected, now);
+        }
+        let correction_s = self.state.as_ref().map_or(0, |state| state.correction_s);
+        self.uncorrected
+            .moved(correction_s.saturating_mul(1_000_000_000))
     }
 
     /// Whether somebody with a password is at the optical port: until he leaves, the network can
@@ -253,7 +305,7 @@ impl Device {
         if state.activate_at.is_some_and(|at| at <= now) {
             let due = |pending: &Pending| pending.due_utc().is_some_and(|due| due <= utc);
             for pending in state.pending.take(due) {
-                self.apply_pending(&pending, utc);
+                self.apply_pending(&pending, utc, now);
             }
             self.schedule_activation(utc, now);
         }
@@ -268,7 +320,20 @@ impl Device {
     /// When the switch moves next, or a pending table becomes valid.
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         let state = self.state.as_ref()?;
-        earlier(state.switch.poll_timeout(), state.activate_at)
+        let activity = earlier(state.activate_at, state.restart_at);
+        earlier(state.switch.poll_timeout(), activity)
+    }
+
+    /// Whether a procedure has ordered the firmware to start anew, and it is time.
+    pub(super) fn take_restart(&mut self, now: Instant) -> bool {
+        let Some(state) = &mut self.state else {
+            return false;
+        };
+        let due = state.restart_at.take_if(|at| *at <= now).is_some();
+        if due && let Some(posted) = &mut state.posted {
+            posted.finish_restart();
+        }
+        due
     }
 
     /// Sets the alarm for the next pending table that becomes valid by itself.
@@ -318,6 +383,10 @@ impl Device {
                 history: History::new(),
                 log: EventLog::new(),
                 status1: 0,
+                down_utc: None,
+                correction_s: 0,
+                self_reads_read: 0,
+                restart_at: None,
             })
         })
     }
@@ -395,7 +464,7 @@ impl Device {
             Selector::Default | Selector::Indices(..) => return Err(ResponseCode::Sns),
         }
         let id = write.table;
-        let exists = !id.is_manufacturer() && tables::is_writable(id.number());
+        let exists = !id.is_manufacturer() && self.is_writable(id.number());
         if !exists || id.is_pending() && !tables::can_wait(id.number()) {
             return Err(ResponseCode::Iar);
         }
@@ -415,12 +484,10 @@ impl Device {
         } else {
             let written = settings::overlaid(octets, write.selector, write.data);
             let mut octets = written.ok_or(ResponseCode::Onp)?;
-            let checked = settings::check(id.number(), &octets);
-            if checked.is_ok() {
-                self.state().settings.set(id.number(), &octets);
-            }
+            let operator = session.is_privileged_as(Groups::MASTER);
+            let done = self.apply(id.number(), &octets, operator, (context.utc, now));
             octets.as_mut_slice().zeroize();
-            checked.map_err(|_| ResponseCode::Onp)?;
+            done.map_err(|_| ResponseCode::Onp)?;
         }
         let done = ResultCode::Completed;
         self.record_use(EventCode::TABLE_WRITTEN, id.0, done, session, context.utc);
@@ -470,82 +537,6 @@ impl Device {
             }
         }
     }
-
-    /// Tells the host and the log what has become of an order to the switch.
-    fn report(&mut self, answer: &SwitchAnswer, utc: u32) {
-        // What is taken back comes before what takes it back.
-        let steps = answer.steps.into_iter().rev().flatten();
-        let state = self.state();
-        state
-            .events
-            .extend(steps.map(|(sequence, step)| SwitchEvent { sequence, step }));
-        let table = state.switch.table();
-        let has_moved = |(_, step)| matches!(step, SwitchStep::Done { moved: true, .. });
-        if answer.steps.into_iter().flatten().any(has_moved) {
-            let argument = [table.state.into(), table.last_source, table.last_sequence];
-            self.record(utc, EventCode::CONTROL_POINT, &argument);
-        }
-    }
-
-    /// Enters an event into the event log, if ST75 wants it.
-    fn record(&mut self, utc: u32, event: EventCode, argument: &[u8]) {
-        let state = self.state();
-        let chosen = state.settings.get(75).is_none_or(|octets| {
-            let control = factory::parsed_control(octets);
-            control.is_some_and(|control| wants(&control.events, event))
-        });
-        if chosen {
-            let mut octets = [0; factory::EVENT_ARGUMENT];
-            for (target, octet) in octets.iter_mut().zip(argument) {
-                *target = *octet;
-            }
-            state.log.push(Entry {
-                utc,
-                event,
-                user: 0,
-                code: 0,
-                argument: octets,
-            });
-        }
-    }
-
-    /// Enters the use of a table or procedure into the history log, if ST73 wants it.
-    fn record_use(
-        &mut self,
-        event: EventCode,
-        code: u16,
-        result: ResultCode,
-        session: Session,
-        utc: u32,
-    ) {
-        let state = self.state();
-        let chosen = state.settings.get(73).is_none_or(|octets| {
-            factory::parsed_control(octets).is_some_and(|control| {
-                let procedures = [control.standard_procedures, control.manufacturer_procedures];
-                let tables = [control.standard_tables, control.manufacturer_tables];
-                let [standard, manufacturer] = if event == EventCode::PROCEDURE {
-                    procedures
-                } else {
-                    tables
-                };
-                let set = if code & 0x0800 != 0 {
-                    manufacturer
-                } else {
-                    standard
-                };
-                wants(&control.events, event) && contains(set, code & 0x07FF)
-            })
-        });
-        if chosen {
-            state.history.push(Entry {
-                utc,
-                event,
-                user: session.user,
-                code,
-                argument: [result.into(), 0],
-            });
-        }
-    }
 }
 
 /// Why a table is not read.
@@ -559,14 +550,5 @@ enum ReadError {
 impl From<ResponseCode> for ReadError {
     fn from(code: ResponseCode) -> Self {
         Self::Refused(code)
-    }
-}
-
-/// Whether an event is in the SETs of a log control.
-fn wants(events: &EventsId<'_>, event: EventCode) -> bool {
-    if event.0 & 0x0800 != 0 {
-        contains(events.manufacturer, event.0 & 0x07FF)
-    } else {
-        contains(events.standard, event.0)
     }
 }

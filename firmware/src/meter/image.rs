@@ -87,8 +87,6 @@ pub struct Meter {
     optical: Option<Box<OpticalPort>>,
     /// Where there is a home area network.
     han: Option<Box<Coordinator>>,
-    /// The measuring part; a meter without one is told its intervals.
-    metrology: Option<Box<Metrology>>,
     /// Absolute ApTitle, which the keys are bound to.
     title: Title,
     events: VecDeque<MeterEvent>,
@@ -110,7 +108,6 @@ impl Meter {
             device: Device::new(provisioning.switch_seed),
             optical: None,
             han: None,
-            metrology: None,
             title: reporter::absolute(&title),
             events: VecDeque::new(),
             config,
@@ -119,13 +116,13 @@ impl Meter {
 
     /// The same meter with a measuring part; from now on [`Meter::close_interval`] is its own task.
     pub fn with_metrology(mut self, config: Arc<metrology::Config>) -> Self {
-        self.metrology = Some(Box::new(Metrology::new(config)));
+        self.device.equip(config);
         self
     }
 
     /// The measuring part.
     pub fn metrology(&self) -> Option<&Metrology> {
-        self.metrology.as_deref()
+        self.device.metrology()
     }
 
     /// Shows `visitor` what the next message needs beyond the image itself.
@@ -153,19 +150,15 @@ impl Meter {
     /// The firmware starts: it looks for the head-end, unless a stored session is still valid.
     pub fn power_on(&mut self, utc: u32, env: &mut Env<'_>) {
         let utc = self.civil(utc, env.now);
-        if !self.access.survives() {
-            self.access.start(env);
-        }
-        if let Some(han) = &mut self.han {
-            han.power_on();
-        }
-        self.proceed(utc, env);
+        self.device.power_up(utc);
+        self.start(utc, env);
     }
 
     /// Mains return: the measuring part works before the rest of the firmware has started.
     pub fn energise(&mut self, utc: u32, now: Instant) {
-        if let Some(metrology) = &mut self.metrology {
-            metrology.power_on(metrology.time(uncorrected(utc, now), now));
+        let time = self.device.tick(uncorrected(utc, now), now);
+        if let Some(metrology) = self.device.metrology_mut() {
+            metrology.power_on(time);
         }
     }
 
@@ -173,17 +166,19 @@ impl Meter {
     ///
     /// The host then takes the events of the measuring part, until there are none.
     pub fn measure(&mut self, sample: &Sample, utc: u32, now: Instant) {
-        if let Some(metrology) = &mut self.metrology {
-            metrology.measure(metrology.time(uncorrected(utc, now), now), sample);
+        let time = self.device.tick(uncorrected(utc, now), now);
+        if let Some(metrology) = self.device.metrology_mut() {
+            metrology.measure(time, sample);
         }
     }
 
     /// The oldest event of the measuring part, after it has taken its effect.
     ///
-    /// A closed interval waits for the next report; a limit that was exceeded opens the switch.
+    /// A closed interval waits for the next report; a limit that was exceeded opens the switch;
+    /// the event log takes note of the rest.
     pub fn poll_metrology_event(&mut self, utc: u32, now: Instant) -> Option<metrology::Event> {
         let utc = self.civil(utc, now);
-        let metrology = self.metrology.as_mut()?;
+        let metrology = self.device.metrology_mut()?;
         let event = metrology.poll_event()?;
         match &event.kind {
             EventKind::Interval(closed) => {
@@ -196,16 +191,34 @@ impl Meter {
                 });
             }
             EventKind::LimitExceeded => self.device.enforce_limit(&self.config.device, utc, now),
-            _ => {}
+            _ => self.device.note_metrology(&event),
         }
         Some(event)
     }
 
     /// Power is lost: what is not in non-volatile memory is gone.
     pub fn power_off(&mut self, utc: u32, env: &mut Env<'_>) {
-        if let Some(metrology) = &mut self.metrology {
-            metrology.power_off(metrology.time(uncorrected(utc, env.now), env.now));
+        let time = self.device.tick(uncorrected(utc, env.now), env.now);
+        if let Some(metrology) = self.device.metrology_mut() {
+            metrology.power_off(time);
         }
+        self.device.power_down(time.as_secs());
+        self.stop(env);
+    }
+
+    /// The firmware starts.
+    fn start(&mut self, utc: u32, env: &mut Env<'_>) {
+        if !self.access.survives() {
+            self.access.start(env);
+        }
+        if let Some(han) = &mut self.han {
+            han.power_on();
+        }
+        self.proceed(utc, env);
+    }
+
+    /// The firmware stops: volatile memory is lost.
+    fn stop(&mut self, env: &mut Env<'_>) {
         self.reporter.reset();
         if let Some(optical) = &mut self.optical {
             optical.power_off(&mut self.device, env.now);
@@ -272,6 +285,10 @@ impl Meter {
         if let Some(optical) = &mut self.optical {
             let config = &self.config.device;
             optical.handle_timeout((&mut self.device, config), utc, env);
+        }
+        if self.device.take_restart(env.now) {
+            self.stop(env);
+            self.start(utc, env);
         }
         self.proceed(utc, env);
     }
@@ -437,10 +454,8 @@ impl Meter {
     }
 
     /// What the meter's clock shows, its corrections included, in seconds since 1970.
-    fn civil(&self, utc: u32, now: Instant) -> u32 {
-        let corrected = |metrology: &Metrology| metrology.time(uncorrected(utc, now), now);
-        let metrology = self.metrology.as_deref();
-        metrology.map_or(utc, |metrology| corrected(metrology).as_secs())
+    fn civil(&mut self, utc: u32, now: Instant) -> u32 {
+        self.device.tick(uncorrected(utc, now), now).as_secs()
     }
 
     fn end_keys(&mut self, reason: EndReason, env: &mut Env<'_>) {

@@ -136,4 +136,8 @@ impl Tables for Desk<'_, '_> {
     fn groups(&self) -> Groups {
         self.rights.groups()
     }
+
+    fn locked_out(&mut self) {
+        self.device.note_lock_out(*self.rights, self.utc);
+    }
 }

@@ -19,6 +19,8 @@ use crate::time::{Duration, Instant};
 use crate::{Env, Reject, c1218, pana, ukmf};
 
 const UTC: u32 = 1_768_435_200;
+/// Wrong passwords that lock the optical port.
+const LOCKOUT: u32 = 3;
 const METER: &str = "10.0.0.1:716";
 
 struct Pair {
@@ -66,7 +68,13 @@ impl Pair {
             device: DeviceConfig {
                 passwords: [Password::new(b"MASTER", Groups::MASTER)].into(),
                 switch,
-                optical: c1218::Policy::default(),
+                optical: c1218::Policy {
+                    lockout: Some(c1218::Lockout {
+                        attempts: LOCKOUT,
+                        duration: Duration::from_secs(60),
+                    }),
+                    ..c1218::Policy::default()
+                },
             },
         };
         let keys = |psk: &[u8; 16]| LongTermKeys::from_psk(psk, &mut Work::default());
@@ -344,3 +352,4 @@ mod metering;
 mod optical;
 mod orders;
 mod requests;
+mod tables;

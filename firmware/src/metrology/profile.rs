@@ -235,6 +235,18 @@ impl Profile {
         self.get(config, number)
     }
 
+    /// What a channel has counted since interval `number` began, the open interval included.
+    ///
+    /// A register that shows this much more now showed the difference then.
+    pub fn counted_since(&self, config: &ProfileConfig, number: u32, channel: usize) -> u64 {
+        let open = self.pending.get(channel).copied().unwrap_or(0);
+        let closed = (number.max(self.first(config))..self.open).filter_map(|number| {
+            let counts = self.counts.get(self.place(config, number))?;
+            counts.get(channel)
+        });
+        u64::from(open) + closed.map(|count| u64::from(*count)).sum::<u64>()
+    }
+
     /// Blocks that no reader has acknowledged, the one under way included.
     pub fn unread_blocks(&self, config: &ProfileConfig) -> u32 {
         let last = self

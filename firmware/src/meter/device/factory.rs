@@ -160,10 +160,11 @@ pub(super) const MANUFACTURER_EVENTS: [u8; 2] = [0b11, 0];
 /// Octets of ST73 and ST75.
 pub(super) const CONTROL_LEN: usize = 28;
 
-/// ST73 and ST75: everything that can be logged is.
+/// ST73 and ST75: everything that can be logged is, but for the tiers of every day.
 pub(super) fn control() -> [u8; CONTROL_LEN] {
     let mut octets = [0xFF; CONTROL_LEN];
     octets[..10].copy_from_slice(&events());
+    put_element(&mut octets[..10], EventCode::TIER_SWITCH.0, false);
     octets[10..12].copy_from_slice(&MANUFACTURER_EVENTS);
     octets
 }

@@ -52,6 +52,12 @@ impl Pending {
         self.image.first_chunk().copied()
     }
 
+    /// Whether a self read, and whether a demand reset is to be made with it.
+    pub(super) fn first(&self) -> (bool, bool) {
+        let selector = self.image.first().copied().unwrap_or(0);
+        (selector & 0x10 != 0, selector & 0x20 != 0)
+    }
+
     /// When it becomes valid, in seconds since 1970; `None` if no time has been set.
     pub(super) fn due_utc(&self) -> Option<u32> {
         let [selector, storage @ ..] = self.event()?;

@@ -7,19 +7,23 @@
 //! | ST5, ST6 | identification, utility information | yes |
 //! | ST7, ST8 | procedures and their results | ST7 |
 //! | ST40 to ST45 | passwords, access rights, keys | ST42 to ST44 |
-//! | ST50 to ST53, ST55 | the clock in UTC, the time zone | ST53 |
+//! | ST50 to ST53, ST55 | the clock in UTC, the time zone | ST52, ST53 |
 //! | ST70 to ST76 | history and event logs | ST73, ST75 |
 //! | MT0 | the service switch | |
+//!
+//! A meter with a measuring part has those of [`measured`] in addition.
 //!
 //! Passwords and keys read as zeros, and only for whoever ST44 lets read them at all, which is
 //! nobody unless a master changes it.
 
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use super::settings;
-use super::{Device, DeviceConfig, factory};
+use super::journal::History;
+use super::measured::{self, Measured};
+use super::{Device, DeviceConfig, factory, settings, tariff};
 use crate::c1219::DateTime;
-use crate::c1219::clock::{Clock, ClockState, Qualifier};
+use crate::c1219::clock::{Clock, ClockState, Qualifier, TimeOffset};
 use crate::c1219::codec::Encoder;
 use crate::c1219::format::Format;
 use crate::c1219::general::{GenConfig, ModeStatus};
@@ -30,6 +34,7 @@ use crate::c1219::switch;
 use crate::c1219::types::put_element;
 use crate::c1222::interval::EndTime;
 use crate::c1222::service::TableId;
+use crate::time::Instant;
 use crate::wire::Error;
 
 /// Numbers of the standard tables that are served.
@@ -39,11 +44,19 @@ pub(super) const STANDARD: [u16; 27] = [
 ];
 /// Bit of the number of a pending image.
 const PENDING: u16 = 0x1000;
+/// ST52.
+pub(super) const CLOCK: u16 = 52;
+/// ST53.
+pub(super) const ZONE: u16 = 53;
+/// ST54.
+pub(super) const CALENDAR: u16 = 54;
 /// ED_MODE: metering, the only mode of this meter.
 pub(super) const METERING: u8 = 0x01;
 
 /// Standard procedures that are carried out.
-pub(super) const PROCEDURES: [u16; 11] = [2, 3, 4, 5, 6, 7, 8, 12, 13, 14, 15];
+pub(super) const PROCEDURES: [u16; 14] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 13, 14, 15];
+/// The one that needs a measuring part: remote reset.
+pub(super) const REMOTE_RESET: u16 = 9;
 
 /// What tables are written from.
 #[derive(Clone, Copy, Debug)]
@@ -81,6 +94,11 @@ impl Device {
             });
             return out.put(pending.ok_or(Error::Unsupported(id.0))?.image());
         }
+        if let Some(measured) = self.measured(context.utc)
+            && matches!(id.number(), 10..=28 | 50..=56 | 60..=64)
+        {
+            return measured.emit(id.number(), out);
+        }
         match id.number() {
             0..=8 => self.emit_general(id.number(), context, out),
             40 | 41 => factory::SECURITY.emit(out),
@@ -107,6 +125,39 @@ impl Device {
             74 => self.emit_log(LogKind::History, out),
             76 => self.emit_log(LogKind::Event, out),
             _ => Err(Error::Unsupported(id.0)),
+        }
+    }
+
+    /// The measuring part as its tables show it.
+    pub(super) fn measured(&self, utc: u32) -> Option<Measured<'_>> {
+        Some(Measured {
+            metrology: self.metrology()?,
+            utc,
+            self_reads_read: self.state.as_ref().map_or(0, |state| state.self_reads_read),
+        })
+    }
+
+    /// Numbers of the standard tables that are served.
+    pub(super) fn tables(&self) -> impl Iterator<Item = u16> + use<> {
+        let measured: &[u16] = if self.metrology.is_some() {
+            &measured::TABLES
+        } else {
+            &[]
+        };
+        STANDARD.into_iter().chain(measured.iter().copied())
+    }
+
+    /// Whether there is a standard procedure of this number.
+    pub(super) fn has_procedure(&self, number: u16) -> bool {
+        PROCEDURES.contains(&number) || number == REMOTE_RESET && self.metrology.is_some()
+    }
+
+    /// Whether a standard table can be written.
+    pub(super) fn is_writable(&self, table: u16) -> bool {
+        match table {
+            7 | CLOCK => true,
+            CALENDAR => self.metrology.is_some(),
+            _ => settings::TABLES.contains(&table),
         }
     }
 
@@ -162,13 +213,13 @@ impl Device {
     fn emit_config(&self, out: &mut Encoder<'_>) -> Result<(), Error> {
         let mut tables = [0; 10];
         let mut writable = [0; 10];
-        for table in STANDARD {
+        for table in self.tables() {
             put_element(&mut tables, table, true);
-            put_element(&mut writable, table, is_writable(table));
+            put_element(&mut writable, table, self.is_writable(table));
         }
         let mut procedures = [0; 4];
-        for procedure in PROCEDURES {
-            put_element(&mut procedures, procedure, true);
+        for number in 0..32 {
+            put_element(&mut procedures, number, self.has_procedure(number));
         }
         let config = GenConfig {
             format_control: Format::PROFILE_OCTETS,
@@ -208,7 +259,7 @@ impl Device {
 
     fn emit_log(&self, kind: LogKind, out: &mut Encoder<'_>) -> Result<(), Error> {
         let Some(state) = &self.state else {
-            let status = super::History::new().status();
+            let status = History::new().status();
             return log::emit(kind, &status, |_| None, &factory::LOG, out);
         };
         match kind {
@@ -223,12 +274,68 @@ impl Device {
         }
     }
 
+    /// Puts the octets of a table into force, if the meter can work with them.
+    ///
+    /// # Errors
+    ///
+    /// It cannot; nothing has changed.
+    pub(super) fn apply(
+        &mut self,
+        table: u16,
+        octets: &[u8],
+        operator: bool,
+        (utc, now): (u32, Instant),
+    ) -> Result<(), Error> {
+        if table == CLOCK {
+            let clock = Clock::parse(octets, &Format::PROFILE)?;
+            let target = clock.time.and_then(DateTime::to_utc);
+            let target = target.ok_or(Error::Malformed("date"))?;
+            let set = self.set_clock(target, operator, (utc, now));
+            return set.then_some(()).ok_or(Error::Malformed("clock"));
+        }
+        if table != CALENDAR {
+            settings::check(table, octets)?;
+        }
+        let time = self.time(now);
+        let Some(metrology) = self.metrology_mut() else {
+            self.state().settings.set(table, octets);
+            return Ok(());
+        };
+        let rules = match table {
+            ZONE => {
+                let offset = TimeOffset::parse(octets, &tariff::TIME, &Format::PROFILE)?;
+                let mut rules = metrology.calendar().clone();
+                rules.zone = tariff::zone(&offset);
+                rules
+            }
+            CALENDAR => tariff::parse(octets, metrology.calendar().zone)?,
+            _ => {
+                self.state().settings.set(table, octets);
+                return Ok(());
+            }
+        };
+        metrology.set_calendar(Arc::new(rules), time);
+        Ok(())
+    }
+
     /// The octets of a table that can be written, as they are now.
     pub(super) fn setting(&self, table: u16, context: &Context<'_>) -> Result<Vec<u8>, Error> {
         let settings = self.state.as_ref().map(|state| &state.settings);
         if table == 42 {
             let own = settings.and_then(|settings| settings.passwords());
             return settings::password_octets(own.unwrap_or(&context.config.passwords));
+        }
+        let live = match (table, self.measured(context.utc)) {
+            (ZONE | CALENDAR, Some(measured)) => {
+                Some(settings::octets_of(|out| measured.emit(table, out)))
+            }
+            (CLOCK, _) => Some(settings::octets_of(|out| {
+                self.emit(TableId::standard(CLOCK), context, out)
+            })),
+            _ => None,
+        };
+        if let Some(octets) = live {
+            return octets;
         }
         match settings.and_then(|settings| settings.get(table)) {
             Some(octets) => Ok(octets.into()),
@@ -237,14 +344,9 @@ impl Device {
     }
 }
 
-/// Whether a standard table can be written.
-pub(super) fn is_writable(table: u16) -> bool {
-    table == 7 || settings::TABLES.contains(&table)
-}
-
-/// Whether a standard table can wait for its activation: passwords cannot.
+/// Whether a standard table can wait for its activation: passwords and the time cannot.
 pub(super) fn can_wait(table: u16) -> bool {
-    table != 42 && settings::TABLES.contains(&table)
+    table == CALENDAR || table != 42 && settings::TABLES.contains(&table)
 }
 
 /// ST52: the clock shows UTC, whatever ST53 says.

@@ -15,6 +15,7 @@ use crate::c1219::identity::{PendingEntry, PendingStatus};
 use crate::c1219::log::{LogKind, LogView};
 use crate::c1219::procedure::Outcome;
 use crate::c1219::switch::{SwitchAction, SwitchCommand, SwitchState, SwitchTable};
+use crate::c1219::types::contains;
 use crate::c1222::ber;
 use crate::c1222::interval::EndTime;
 use crate::c1222::service::{Blocks, Indices};
@@ -59,22 +60,50 @@ impl Bench {
         bench
     }
 
+    /// A requester with a password, at a meter with a measuring part that has power.
+    pub(super) fn metered(password: &[u8]) -> Self {
+        let mut bench = Self::new(Mode::Encrypted);
+        bench.equip(metrology::Config::default());
+        bench.authorise(password);
+        bench
+    }
+
+    pub(super) fn equip(&mut self, config: metrology::Config) {
+        self.device.equip(Arc::new(config));
+        self.tick();
+        let time = self.device.time(self.now);
+        self.device.metrology_mut().unwrap().power_on(time);
+    }
+
     pub(super) fn authorise(&mut self, password: &[u8]) {
         self.session = Session::new(Mode::Encrypted);
         let request = Request::Security(service::Password::new(password, Some(7)));
         assert_eq!(self.serve(&request).0, ResponseCode::Ok);
     }
 
+    /// What the oscillator shows.
     pub(super) fn utc(&self) -> u32 {
         UTC + self.now.as_secs() as u32
     }
 
+    /// What the clock shows.
+    pub(super) fn tick(&mut self) -> u32 {
+        let uncorrected = Utc::from_secs(self.utc());
+        self.device.tick(uncorrected, self.now).as_secs()
+    }
+
+    /// Lets the device do what is due.
+    pub(super) fn handle_timeout(&mut self) {
+        let utc = self.tick();
+        self.device.handle_timeout(&self.config, utc, self.now);
+    }
+
     /// The response to a request: its code and data.
     pub(super) fn serve(&mut self, request: &Request<'_>) -> (ResponseCode, Vec<u8>) {
-        let mut buffer = [0xA5; 8_192];
+        let mut buffer = vec![0xA5; 40_000];
         let mut writer = Writer::new(&mut buffer);
         let mut work = Work::default();
-        let utc = self.utc();
+        let utc = self.tick();
         let mut env = Env::new(self.now, &mut self.rng, &mut work);
         let (config, session) = (&self.config, &mut self.session);
         let context = (utc, &mut env);
@@ -159,7 +188,11 @@ fn all_tables() -> impl Iterator<Item = u16> {
 
 #[test]
 fn what_st0_advertises_is_served_and_nothing_else() {
-    let mut bench = Bench::of(b"MASTER");
+    advertises_what_it_serves(Bench::of(b"MASTER"));
+    advertises_what_it_serves(Bench::metered(b"MASTER"));
+}
+
+fn advertises_what_it_serves(mut bench: Bench) {
     let octets = bench.table(0);
     let config = GenConfig::parse(&octets).unwrap();
     let unreadable = [42, 45];
@@ -376,11 +409,11 @@ fn writes_that_make_no_sense_change_nothing() {
 fn the_history_tells_who_did_what() {
     let mut bench = Bench::of(b"MASTER");
     assert_eq!(bench.write(5, Some(0), b"A"), ResponseCode::Ok);
-    bench.run(9, 1, &[1]);
+    bench.run(30, 1, &[1]);
     bench.run(6, 2, &[1]);
     let history = bench.log(LogKind::History);
     let written = (EventCode::TABLE_WRITTEN.0, 7, 5, vec![0, 0]);
-    let unknown = (EventCode::PROCEDURE.0, 7, 9, vec![6, 0]);
+    let unknown = (EventCode::PROCEDURE.0, 7, 30, vec![6, 0]);
     let done = (EventCode::PROCEDURE.0, 7, 6, vec![0, 0]);
     assert_eq!(history, [written, unknown, done.clone()]);
     // ST73 no longer wants procedure 6: octet 23 is the first of the standard procedures.
@@ -389,7 +422,7 @@ fn the_history_tells_who_did_what() {
     bench.run(2, 4, &[]);
     let history = bench.log(LogKind::History);
     let codes: Vec<u16> = history.iter().map(|entry| entry.2).collect();
-    assert_eq!(codes, [5, 9, 6, 73, 2]);
+    assert_eq!(codes, [5, 30, 6, 73, 2]);
 }
 
 #[test]
@@ -442,7 +475,7 @@ fn the_switch_moves_and_is_logged() {
     assert_eq!(result, ResultCode::Accepted);
     bench.now = bench.device.poll_timeout().unwrap();
     let utc = bench.utc();
-    bench.device.handle_timeout(&bench.config, utc, bench.now);
+    bench.handle_timeout();
     let outcome = bench.table(8);
     assert_eq!(
         Outcome::parse(&outcome).unwrap().result,
@@ -499,8 +532,7 @@ fn a_pending_table_waits_for_its_time() {
     bench.now = bench.device.poll_timeout().unwrap();
     assert_eq!(bench.now, Instant::from_secs(3_600));
     assert_eq!(bench.table(53), before);
-    let utc = bench.utc();
-    bench.device.handle_timeout(&bench.config, utc, bench.now);
+    bench.handle_timeout();
     assert_eq!(bench.table(53), image[6..]);
     assert_eq!(bench.device.poll_timeout(), None);
     assert_eq!(bench.read(0x1035, Selector::Full), Err(ResponseCode::Iar));
@@ -574,8 +606,12 @@ fn any_request() -> impl Strategy<Value = (bool, u16, Option<(u32, u16)>, Vec<u8
 
 proptest! {
     #[test]
-    fn no_request_panics(requests in prop::collection::vec(any_request(), 1..20)) {
-        let mut bench = Bench::of(b"MASTER");
+    fn no_request_panics(requests in prop::collection::vec(any_request(), 1..20), metered: bool) {
+        let mut bench = if metered {
+            Bench::metered(b"MASTER")
+        } else {
+            Bench::of(b"MASTER")
+        };
         for (writes, table, part, data) in requests {
             let offset = part.map(|(offset, _)| offset);
             if writes {
@@ -586,11 +622,10 @@ proptest! {
                 let _ = bench.read(table, selector);
             }
             bench.now = bench.device.poll_timeout().unwrap_or(bench.now).max(bench.now);
-            let utc = bench.utc();
-            bench.device.handle_timeout(&bench.config, utc, bench.now);
+            bench.handle_timeout();
         }
-        for table in tables::STANDARD {
-            let found = bench.read(table, Selector::Full);
+        for table in bench.device.tables() {
+            let found = bench.read(table, Selector::Offset(0, 1));
             prop_assert!(found.is_ok() || found == Err(ResponseCode::Isc));
         }
     }
@@ -598,12 +633,13 @@ proptest! {
     #[test]
     fn without_rights_nothing_changes(requests in prop::collection::vec(any_request(), 1..20)) {
         let shown = |bench: &mut Bench| {
-            let tables = tables::STANDARD.into_iter().chain([0x0800]);
+            let tables = bench.device.tables().chain([0x0800]);
             // Logs may tell of attempts, ST7 and ST8 are for readers.
             let tables = tables.filter(|table| !(70..80).contains(table));
             tables.map(|table| bench.read(table, Selector::Full)).collect::<Vec<_>>()
         };
-        let mut bench = Bench::new(Mode::Encrypted);
+        let mut bench = Bench::metered(b"READER");
+        bench.session = Session::new(Mode::Encrypted);
         let before = shown(&mut bench);
         for (_, table, part, data) in requests {
             let code = bench.write(table, part.map(|(offset, _)| offset), &data);
@@ -612,3 +648,5 @@ proptest! {
         prop_assert_eq!(shown(&mut bench), before);
     }
 }
+
+mod metered;

@@ -14,14 +14,14 @@ use crate::headend::CommandOutcome;
 use crate::wire::Writer;
 
 /// A technician with his program.
-struct Technician {
+pub(super) struct Technician {
     client: Client,
     answers: Vec<ClientEvent>,
     events: Vec<ServerEvent>,
 }
 
 impl Technician {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             client: Client::new(Timing::default()),
             answers: vec![],
@@ -30,7 +30,7 @@ impl Technician {
     }
 
     /// Carries octets to and fro until nobody has anything to say; the line takes no time.
-    fn converse(&mut self, pair: &mut Pair) {
+    pub(super) fn converse(&mut self, pair: &mut Pair) {
         loop {
             let now = pair.now;
             let mut up = vec![];
@@ -55,7 +55,7 @@ impl Technician {
         }
     }
 
-    fn ask(&mut self, pair: &mut Pair, request: Request<'_>) -> Vec<u8> {
+    pub(super) fn ask(&mut self, pair: &mut Pair, request: Request<'_>) -> Vec<u8> {
         self.client
             .request(&Line::Common(request), pair.now)
             .unwrap();
@@ -66,7 +66,7 @@ impl Technician {
         }
     }
 
-    fn log_on(&mut self, pair: &mut Pair) {
+    pub(super) fn log_on(&mut self, pair: &mut Pair) {
         self.ask(pair, Request::Identification);
         let logon = Logon {
             user_id: 17,
@@ -76,7 +76,7 @@ impl Technician {
         assert_eq!(self.ask(pair, Request::Logon(logon)), [0]);
     }
 
-    fn read(&mut self, pair: &mut Pair, table: u16) -> Vec<u8> {
+    pub(super) fn read(&mut self, pair: &mut Pair, table: u16) -> Vec<u8> {
         let read = Read {
             table: TableId(table),
             selector: Selector::Full,
@@ -84,7 +84,12 @@ impl Technician {
         self.ask(pair, Request::Read(read))
     }
 
-    fn switch(&mut self, pair: &mut Pair, action: SwitchAction, sequence: u8) -> Vec<u8> {
+    pub(super) fn switch(
+        &mut self,
+        pair: &mut Pair,
+        action: SwitchAction,
+        sequence: u8,
+    ) -> Vec<u8> {
         let command = SwitchCommand {
             action,
             window_s: 0,
@@ -106,7 +111,7 @@ impl Technician {
     }
 }
 
-fn secured() -> Request<'static> {
+pub(super) fn secured() -> Request<'static> {
     Request::Security(Key::new(b"MASTER", None))
 }
 
