@@ -69,11 +69,13 @@ pub enum Kind {
     Round,
     /// A meter that limits demand looks at what is drawn.
     Measure,
+    /// A household opts out of demand response; the payload is the event.
+    OptOut,
 }
 
 impl Kind {
     /// Every kind, in the order of their codes.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::PowerOn,
         Self::PowerOff,
         Self::Boot,
@@ -98,6 +100,7 @@ impl Kind {
         Self::Access,
         Self::Round,
         Self::Measure,
+        Self::OptOut,
     ];
 
     /// The kind of an event.
@@ -143,6 +146,7 @@ impl Kind {
             Self::Access => "access answered",
             Self::Round => "requests fall due",
             Self::Measure => "demand looked at",
+            Self::OptOut => "household opts out",
         }
     }
 }

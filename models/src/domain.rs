@@ -544,6 +544,7 @@ fn handle_meter_event<A: Agenda, X: Exchange>(
         Kind::Interval => host.interval(event.payload),
         Kind::Access => host.access(event.payload != 0),
         Kind::Measure => host.measure_tick(),
+        Kind::OptOut => host.opt_out(event.payload),
         Kind::Offer
         | Kind::Request
         | Kind::Admit
@@ -580,6 +581,7 @@ fn handle_instance_event<A: Agenda, X: Exchange>(
         | Kind::Request
         | Kind::Access
         | Kind::Measure
+        | Kind::OptOut
         | Kind::Admit
         | Kind::Medium
         | Kind::PowerOn

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use firmware::c1219::switch::SwitchAction;
+use firmware::c1219::switch::{Limit, SwitchAction};
 
 use crate::address::AddressPlan;
 use crate::attack::Attacker;
@@ -18,7 +18,7 @@ use crate::distribution::{Sites, SupplyPlan};
 use crate::grid::GridPlan;
 use crate::link::{Direction, LaneProfile, LinkProfile};
 use crate::load::LoadModel;
-use crate::meter::MeteringPlan;
+use crate::meter::{MeteringPlan, ResponsePlan};
 use crate::requests::RequestPlan;
 use crate::rng::{Purpose, Stream};
 use crate::switching::Batch;
@@ -63,6 +63,8 @@ pub struct Cohort {
     pub back_feed_ppb: u32,
     /// Full metering; none is one register of whole watt-hours.
     pub metering: Option<MeteringPlan>,
+    /// What homes do about demand response; nothing if absent.
+    pub response: Option<ResponsePlan>,
 }
 
 /// The head-end.
@@ -143,7 +145,7 @@ pub enum Action {
         /// How long.
         duration: Duration,
     },
-    /// The operator orders switches to move.
+    /// The operator orders switches to move, or homes to limit what they draw.
     Switch {
         /// Index of the cohort.
         cohort: usize,
@@ -155,6 +157,8 @@ pub enum Action {
         gap: Duration,
         /// Seconds within which each meter acts at random.
         window_s: u16,
+        /// The terms of a limit of demand response.
+        limit: Limit,
     },
     /// Meters re-authenticate ahead of time.
     Reauthenticate {

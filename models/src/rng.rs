@@ -51,6 +51,10 @@ pub enum Purpose {
     SwitchDelay = 32,
     /// Whom the head-end asks.
     Requests = 33,
+    /// Whether the devices of a home follow demand response.
+    Participation = 34,
+    /// Which events of demand response a household opts out of, and when.
+    OptOut = 35,
     /// Where a meter that shares no medium stands.
     Site = 40,
     /// How long the router of a home takes to return.

@@ -130,6 +130,7 @@ pub(crate) fn meter(fleet: &Fleet, meter: u32) -> MeterBundle {
                 let house = House::new(&fleet.load, stream(Purpose::Load));
                 Box::new(Metering::new(plan, house, fleet.seed, meter))
             }),
+            response: None,
         },
     }
 }

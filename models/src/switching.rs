@@ -1,6 +1,6 @@
-//! Orders to service switches: whose are operated, when, and by whom.
+//! Orders to service switches and to homes: whose are meant, when, and by whom.
 
-use firmware::c1219::switch::SwitchAction;
+use firmware::c1219::switch::{Limit, SwitchAction};
 
 use crate::attack::{Attack, Attacker, is_victim};
 use crate::fleet::{Action, Fleet, TimelineStep};
@@ -61,6 +61,8 @@ pub struct Batch {
     pub gap: Duration,
     /// Seconds within which each meter acts at random.
     pub window_s: u16,
+    /// The terms of a limit of demand response.
+    pub limit: Limit,
     /// Who orders it.
     pub origin: Origin,
     /// Whose queued orders are withdrawn before.
@@ -103,6 +105,7 @@ fn of_step(step: &TimelineStep) -> Option<Batch> {
         action,
         gap,
         window_s,
+        limit,
     } = step.action
     else {
         return None;
@@ -116,6 +119,7 @@ fn of_step(step: &TimelineStep) -> Option<Batch> {
         action,
         gap,
         window_s,
+        limit,
         origin: Origin::Operator,
         withdraws: None,
     })
@@ -142,6 +146,7 @@ fn of_attacker(index: u32, attacker: &Attacker) -> Vec<Batch> {
         action,
         gap,
         window_s: 0,
+        limit: Limit::default(),
         origin,
         withdraws,
     };

@@ -17,6 +17,7 @@ use crate::capture::Captured;
 use crate::datagram::MessageType;
 use crate::disclosure::Disclosure;
 use crate::link::Direction;
+use crate::meter::Rebound;
 use crate::time::{Duration, Time};
 
 /// An authentication attempt as the meter lived it.
@@ -180,7 +181,7 @@ pub struct RequestRecord {
     pub report: RequestReport,
 }
 
-/// What a meter did about an order to its switch.
+/// What a meter did about an order to its switch or its home.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SwitchRecord {
     /// When.
@@ -191,8 +192,30 @@ pub struct SwitchRecord {
     pub sequence: u8,
     /// What it did.
     pub step: SwitchStep,
-    /// Power that was cut off, or is supplied again, in W; zero unless the switch moved.
+    /// Power that was cut off, is supplied again or held back, in W; zero if none was.
     pub watts: f64,
+    /// Energy that the home has held back until the end of a limit, in Wh.
+    pub shed_wh: f64,
+}
+
+/// How the load of a home that follows demand response has changed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum LoadChange {
+    /// It holds back so much, in W, instead of what it held back before.
+    Held(f64),
+    /// It holds back nothing any more and draws this in addition.
+    Released(Rebound),
+}
+
+/// A change of load by demand response.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct HeldLoad {
+    /// When.
+    pub time: Time,
+    /// The meter.
+    pub meter: u32,
+    /// What has changed.
+    pub change: LoadChange,
 }
 
 /// Why registers are recorded.
@@ -405,6 +428,8 @@ pub struct Telemetry {
     pub requests: Vec<RequestRecord>,
     /// What switches did.
     pub switches: Vec<SwitchRecord>,
+    /// How demand response has changed the load.
+    pub held: Vec<HeldLoad>,
 }
 
 impl Telemetry {

@@ -4,10 +4,14 @@
 //! MT0         state | last source | last sequence number | last change (6)
 //!             | event id (4) | level % | start (6) | duration min (2) | opted out
 //! parameters  action | flags | random window s (2) | level % | 0 | duration min (2)
+//!             | event id (4) | start (6)                          limits only, may be left out
 //! response    state | time of effect (6)
 //! ```
 //!
-//! These layouts are this project's own (see the [module](super) documentation).
+//! A limit asks the home to hold its controllable load at `level` for `duration` from `start` on,
+//! or from its arrival on without one; a release ends it early. Either acts at random within the
+//! window, and the window moves beginning and end of a limit alike. These layouts are this
+//! project's own (see the [module](super) documentation).
 
 use super::procedure::ProcedureId;
 use super::types::{self, DateTime};
@@ -144,17 +148,28 @@ pub enum SwitchAction {
     Close,
     /// Let the customer close it (2).
     Arm,
-    /// Any other value: limits of demand, which this meter does not impose.
+    /// Ask the home to limit its controllable load (3).
+    Limit,
+    /// End such a limit (4).
+    Release,
+    /// Any other value.
     Unknown(u8),
 }
 
 impl SwitchAction {
+    /// Whether it is about demand response, not about the switch.
+    pub const fn is_response(self) -> bool {
+        matches!(self, Self::Limit | Self::Release)
+    }
+
     /// The action in snake case, for reports.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Open => "disconnect",
             Self::Close => "connect",
             Self::Arm => "arm",
+            Self::Limit => "limit",
+            Self::Release => "release",
             Self::Unknown(_) => "unknown",
         }
     }
@@ -166,6 +181,8 @@ impl From<u8> for SwitchAction {
             0 => Self::Open,
             1 => Self::Close,
             2 => Self::Arm,
+            3 => Self::Limit,
+            4 => Self::Release,
             _ => Self::Unknown(code),
         }
     }
@@ -173,13 +190,34 @@ impl From<u8> for SwitchAction {
 
 impl From<SwitchAction> for u8 {
     fn from(action: SwitchAction) -> Self {
-        match action {
-            SwitchAction::Open => 0,
-            SwitchAction::Close => 1,
-            SwitchAction::Arm => 2,
-            SwitchAction::Unknown(code) => code,
+        action.code()
+    }
+}
+
+impl SwitchAction {
+    const fn code(self) -> u8 {
+        match self {
+            Self::Open => 0,
+            Self::Close => 1,
+            Self::Arm => 2,
+            Self::Limit => 3,
+            Self::Release => 4,
+            Self::Unknown(code) => code,
         }
     }
+}
+
+/// The terms of a limit, or which one is released.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Limit {
+    /// DR_EVENT_ID; 0 in a release stands for any.
+    pub event_id: u32,
+    /// DR_LEVEL: what controllable load may draw, in per cent of what it would.
+    pub level_percent: u8,
+    /// DR_DURATION in minutes.
+    pub duration_min: u16,
+    /// DR_START; at once if absent.
+    pub start: Option<DateTime>,
 }
 
 /// The parameters of the procedure.
@@ -189,43 +227,86 @@ pub struct SwitchCommand {
     pub action: SwitchAction,
     /// Width in seconds of the window in which the meter acts at random; 0 acts at once.
     pub window_s: u16,
+    /// The terms of a limit.
+    pub limit: Limit,
 }
 
 impl SwitchCommand {
-    /// Octets of the parameters.
+    /// Octets of the parameters without event and start.
     pub const LEN: usize = 8;
+    /// Octets of the parameters of a limit.
+    pub const LEN_MAX: usize = Self::LEN + 4 + DateTime::LEN;
+
+    /// An action on the switch itself.
+    pub const fn of(action: SwitchAction, window_s: u16) -> Self {
+        Self {
+            action,
+            window_s,
+            limit: Limit {
+                event_id: 0,
+                level_percent: 0,
+                duration_min: 0,
+                start: None,
+            },
+        }
+    }
 
     /// Reads the parameters.
     ///
     /// # Errors
     ///
-    /// The octets are too few or too many.
+    /// The octets are too few or too many, or the start is no date.
     pub fn parse(octets: &[u8]) -> Result<Self, Error> {
         let mut reader = Reader::new(octets);
-        let action = reader.u8()?.into();
+        let action = SwitchAction::from(reader.u8()?);
         let flags = reader.u8()?;
         let window_s = types::u16(&mut reader)?;
-        // Level and duration belong to demand limits.
-        reader.take(4)?;
+        let level_percent = reader.u8()?;
+        reader.take(1)?;
+        let duration_min = types::u16(&mut reader)?;
+        let mut limit = Limit {
+            level_percent,
+            duration_min,
+            ..Limit::default()
+        };
+        if action.is_response() && !reader.is_empty() {
+            limit.event_id = types::u32(&mut reader)?;
+            limit.start = DateTime::parse(&mut reader)?;
+        }
         types::end(&reader)?;
         let immediate = flags & IMMEDIATE != 0;
         Ok(Self {
             action,
             window_s: if immediate { 0 } else { window_s },
+            limit: if action.is_response() {
+                limit
+            } else {
+                Limit::default()
+            },
         })
     }
 
-    /// The octets.
+    /// Writes the parameters.
+    ///
+    /// # Errors
+    ///
+    /// The buffer is full.
+    pub fn emit(&self, writer: &mut Writer<'_>) -> Result<(), Error> {
+        writer.put(&self.octets())?;
+        if self.action.is_response() {
+            writer.put(&self.limit.event_id.to_le_bytes())?;
+            DateTime::emit(self.limit.start, writer)?;
+        }
+        Ok(())
+    }
+
+    /// The parameters without event and start, which is all of them for the switch itself.
     pub const fn octets(&self) -> [u8; Self::LEN] {
-        let action = match self.action {
-            SwitchAction::Open => 0,
-            SwitchAction::Close => 1,
-            SwitchAction::Arm => 2,
-            SwitchAction::Unknown(code) => code,
-        };
         let flags = if self.window_s == 0 { IMMEDIATE } else { 0 };
         let [low, high] = self.window_s.to_le_bytes();
-        [action, flags, low, high, 0, 0, 0, 0]
+        let [short, long] = self.limit.duration_min.to_le_bytes();
+        let level = self.limit.level_percent;
+        [self.action.code(), flags, low, high, level, 0, short, long]
     }
 }
 

@@ -10,7 +10,9 @@ use proptest::prelude::*;
 use super::access::{Groups, Password, Permissions};
 use super::general::{GenConfig, ManufacturerId, ModeStatus};
 use super::procedure::{Initiate, Outcome, ProcedureId, ResultCode};
-use super::switch::{self, SwitchAction, SwitchCommand, SwitchResponse, SwitchState, SwitchTable};
+use super::switch::{
+    self, Limit, SwitchAction, SwitchCommand, SwitchResponse, SwitchState, SwitchTable,
+};
 use super::types::{self, DateTime};
 use crate::wire::{Error, Reader, Writer};
 
@@ -24,10 +26,7 @@ fn emitted(emit: impl FnOnce(&mut Writer<'_>) -> Result<(), Error>) -> Vec<u8> {
 #[test]
 fn a_disconnect_has_the_octets_of_the_vector() {
     // c1222_apdus.json, mp0-disconnect-enc: 00 08 | 83 | 00 01 0000 00 00 0000.
-    let command = SwitchCommand {
-        action: SwitchAction::Open,
-        window_s: 0,
-    };
+    let command = SwitchCommand::of(SwitchAction::Open, 0);
     let parameters = command.octets();
     let initiate = Initiate {
         procedure: switch::PROCEDURE,
@@ -41,14 +40,45 @@ fn a_disconnect_has_the_octets_of_the_vector() {
 }
 
 #[test]
+fn a_limit_has_an_event_and_a_start_of_its_own() {
+    let command = SwitchCommand {
+        action: SwitchAction::Limit,
+        window_s: 300,
+        limit: Limit {
+            event_id: 0x0102_0304,
+            level_percent: 40,
+            duration_min: 90,
+            start: DateTime::from_utc(1_717_243_200),
+        },
+    };
+    let octets = emitted(|writer| command.emit(writer));
+    assert_eq!(
+        octets,
+        b"\x03\x00\x2C\x01\x28\x00\x5A\x00\x04\x03\x02\x01\x18\x06\x01\x0C\x00\x00"
+    );
+    assert_eq!(SwitchCommand::parse(&octets), Ok(command));
+    // The eight octets of the other actions do as well: event 0, at once.
+    let short = SwitchCommand {
+        limit: Limit {
+            event_id: 0,
+            start: None,
+            ..command.limit
+        },
+        ..command
+    };
+    assert_eq!(SwitchCommand::parse(&octets[..8]), Ok(short));
+    assert!(SwitchCommand::parse(&octets[..12]).is_err());
+    let mut switch = octets;
+    switch[0] = 0;
+    assert!(SwitchCommand::parse(&switch).is_err(), "not for the switch");
+}
+
+#[test]
 fn the_immediate_flag_overrides_the_window() {
     let window = |octets: &[u8]| SwitchCommand::parse(octets).unwrap().window_s;
     assert_eq!(window(&[0, 0, 0x2C, 0x01, 0, 0, 0, 0]), 300);
     assert_eq!(window(&[0, 1, 0x2C, 0x01, 0, 0, 0, 0]), 0);
-    let command = SwitchCommand {
-        action: SwitchAction::Close,
-        window_s: 300,
-    };
+    let command = SwitchCommand::of(SwitchAction::Close, 300);
     assert_eq!(command.octets(), [1, 0, 0x2C, 0x01, 0, 0, 0, 0]);
 }
 

@@ -1,4 +1,4 @@
-//! Orders to service switches: a queue with a limited rate, retries, and confirmation by ST8.
+//! Orders to service switches and to homes: a queue with a limited rate, retries, and confirmation by ST8.
 //!
 //! ```text
 //!   order --> queue --rate, outstanding--> Security, Write ST7, Read ST8 --+
@@ -16,7 +16,7 @@
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::c1219::procedure::{Initiate, Outcome, ResultCode};
-use crate::c1219::switch::{self, SwitchAction, SwitchCommand, SwitchResponse};
+use crate::c1219::switch::{self, Limit, SwitchAction, SwitchCommand, SwitchResponse};
 use crate::c1222::epsem::{Payload, put_service};
 use crate::c1222::service::{
     Blocks, Password, Read, Request, Response, ResponseCode, Selector, TableId, Write,
@@ -67,6 +67,8 @@ pub struct SwitchOrder {
     pub action: SwitchAction,
     /// Width in seconds of the window in which it acts at random; 0 acts at once.
     pub window_s: u16,
+    /// The terms of a limit of demand response.
+    pub limit: Limit,
     /// Time to the next order of the same kind; the policy may demand more.
     pub gap: Duration,
     /// Who ordered it: a number of the host.
@@ -200,18 +202,21 @@ impl Send {
         let security = Request::Security(self.password);
         put_service(writer, |writer| security.emit(writer))?;
         if let Some(command) = self.initiate {
-            let parameters = command.octets();
-            let mut data = [0; 3 + SwitchCommand::LEN];
+            let mut parameters = [0; SwitchCommand::LEN_MAX];
+            let mut parameters = Writer::new(&mut parameters);
+            command.emit(&mut parameters)?;
+            let mut data = [0; 3 + SwitchCommand::LEN_MAX];
+            let mut data = Writer::new(&mut data);
             Initiate {
                 procedure: switch::PROCEDURE,
                 sequence: self.sequence,
-                parameters: &parameters,
+                parameters: parameters.written(),
             }
-            .emit(&mut Writer::new(&mut data))?;
+            .emit(&mut data)?;
             let write = Request::Write(Write {
                 table: TableId::standard(7),
                 selector: Selector::Full,
-                data: &data,
+                data: data.written(),
             });
             put_service(writer, |writer| write.emit(writer))?;
         }
@@ -341,6 +346,7 @@ impl Commands {
             initiate: (!active.accepted).then_some(SwitchCommand {
                 action: active.report.order.action,
                 window_s: active.report.order.window_s,
+                limit: active.report.order.limit,
             }),
             sequence: active.report.sequence,
             password: policy.password,

@@ -370,6 +370,18 @@ impl Device {
         }
     }
 
+    /// The household opts out of a demand-response event; returns whether it is at hand.
+    pub(super) fn opt_out(&mut self, event_id: u32, utc: u32) -> bool {
+        let Some(state) = self.state.as_mut() else {
+            return false;
+        };
+        let answer = state.switch.opt_out(event_id);
+        if let Some(answer) = &answer {
+            self.conclude(answer, utc);
+        }
+        answer.is_some()
+    }
+
     fn state(&mut self) -> &mut State {
         let seed = self.seed;
         self.state.get_or_insert_with(|| {

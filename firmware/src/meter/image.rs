@@ -355,6 +355,11 @@ impl Meter {
         self.device.press_button(&self.config.device, utc, env.now)
     }
 
+    /// The household opts out of a demand-response event; returns whether it was at hand.
+    pub fn opt_out(&mut self, event_id: u32, utc: u32) -> bool {
+        self.device.opt_out(event_id, utc)
+    }
+
     /// Writes the next datagram to `out`.
     pub fn poll_transmit(&mut self, out: &mut [u8]) -> Option<Transmit> {
         if let Some((len, retransmission)) = self.access.poll_transmit(out) {

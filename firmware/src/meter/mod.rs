@@ -19,6 +19,7 @@ mod access;
 mod association;
 mod backlog;
 mod config;
+mod curtailment;
 mod device;
 mod image;
 mod optical;
@@ -29,6 +30,7 @@ mod tests;
 
 pub use backlog::Interval;
 pub use config::{Config, Provisioning, Reauthentication, ReportPolicy};
+pub use curtailment::Lift;
 pub use device::{DeviceConfig, SwitchEvent};
 pub(crate) use image::end_reason;
 pub use image::{Channel, Meter, MeterEvent, Transmit};

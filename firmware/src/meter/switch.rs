@@ -13,10 +13,13 @@
 //! count of operations are in non-volatile memory; what falls due without power is done when
 //! power returns.
 
+use super::curtailment::{Change, Changed, Curtailment, Lift};
 use crate::c1219::procedure::ResultCode;
-use crate::c1219::switch::{SwitchAction, SwitchCommand, SwitchResponse, SwitchState, SwitchTable};
+use crate::c1219::switch::{
+    Limit, SwitchAction, SwitchCommand, SwitchResponse, SwitchState, SwitchTable,
+};
 use crate::c1219::types::DateTime;
-use crate::time::{Duration, Instant};
+use crate::time::{Duration, Instant, earlier};
 
 /// Where an order comes from, as LAST_SOURCE tells it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,6 +105,14 @@ pub enum SwitchStep {
     },
     /// A later order has taken it back.
     TakenBack,
+    /// A limit of demand response was accepted and begins, or is released, at this time.
+    Scheduled(Instant, Limit),
+    /// The limit begins: the home is asked to follow it.
+    Limited(Limit),
+    /// The limit that the order began, or would have begun, is over.
+    Lifted(Lift),
+    /// What was to be released is over, or was never there.
+    Released,
     /// It was refused, or could not be carried out when it was due.
     Refused(Refusal),
 }
@@ -121,6 +132,12 @@ pub enum Refusal {
     Moving,
     /// There is no such action.
     Action,
+    /// A limit that is none: no duration, or a level of 100 % and more.
+    Terms,
+    /// The limit would be over by now.
+    Late,
+    /// The household has opted out of the event.
+    OptedOut,
 }
 
 impl Refusal {
@@ -133,16 +150,22 @@ impl Refusal {
             Self::NotOpen => "not_open",
             Self::Moving => "moving",
             Self::Action => "action",
+            Self::Terms => "terms",
+            Self::Late => "late",
+            Self::OptedOut => "opted_out",
         }
     }
 
     const fn result(self) -> ResultCode {
         match self {
-            Self::BackFeed | Self::WornOut | Self::LocalOnly | Self::NotOpen => {
-                ResultCode::Conflict
-            }
+            Self::BackFeed
+            | Self::WornOut
+            | Self::LocalOnly
+            | Self::NotOpen
+            | Self::Late
+            | Self::OptedOut => ResultCode::Conflict,
             Self::Moving => ResultCode::TimingConstraint,
-            Self::Action => ResultCode::InvalidParameter,
+            Self::Action | Self::Terms => ResultCode::InvalidParameter,
         }
     }
 }
@@ -180,6 +203,10 @@ pub(super) struct Switch {
     back_feed: bool,
     /// State of the generator of delays.
     random: u64,
+    /// What the home is asked to do.
+    curtailment: Curtailment,
+    /// State of the generator of its delays, which are drawn apart.
+    response_random: u64,
 }
 
 impl Switch {
@@ -194,6 +221,8 @@ impl Switch {
             last_change_utc: None,
             back_feed: false,
             random: seed,
+            curtailment: Curtailment::NONE,
+            response_random: !seed,
         }
     }
 
@@ -202,7 +231,7 @@ impl Switch {
         self.back_feed = energised;
     }
 
-    /// Takes an order of the head-end. Draws twice whatever is ordered.
+    /// Takes an order of the head-end. Draws twice whatever is ordered of the switch.
     pub(super) fn order(
         &mut self,
         policy: &SwitchPolicy,
@@ -212,13 +241,18 @@ impl Switch {
         now: Instant,
         source: Source,
     ) -> Answer {
+        if command.action.is_response() {
+            return self.curtail(command, sequence, (utc, now), source);
+        }
         let remote = source == Source::Network;
-        let (window_draw, delay_draw) = (self.draw(), self.draw());
+        let (window_draw, delay_draw) = (draw(&mut self.random), draw(&mut self.random));
         let close = match command.action {
             SwitchAction::Open => false,
             SwitchAction::Close => true,
             SwitchAction::Arm => return self.arm(source, sequence, utc),
-            SwitchAction::Unknown(_) => return self.refuse(Refusal::Action, sequence),
+            SwitchAction::Limit | SwitchAction::Release | SwitchAction::Unknown(_) => {
+                return self.refuse(Refusal::Action, sequence);
+            }
         };
         if remote
             && close
@@ -323,7 +357,13 @@ impl Switch {
         utc: u32,
         now: Instant,
     ) -> Option<Answer> {
-        let waiting = self.waiting.take_if(|waiting| waiting.due <= now)?;
+        let Some(waiting) = self.waiting.take_if(|waiting| waiting.due <= now) else {
+            let (sequence, change, other) = self.curtailment.handle_timeout(now)?;
+            return Some(match change {
+                Ok(change) => self.curtailed(sequence, change, other, utc),
+                Err(refusal) => self.refuse(refusal, sequence),
+            });
+        };
         if let Some(refusal) = self.obstacle(policy, waiting.close) {
             return Some(self.refuse(refusal, waiting.sequence));
         }
@@ -337,29 +377,79 @@ impl Switch {
         Some(self.done(waiting.sequence, true, utc, None))
     }
 
-    /// When the contacts move next.
+    /// When the contacts move or a limit begins or ends next.
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        self.waiting.map(|waiting| waiting.due)
+        let contacts = self.waiting.map(|waiting| waiting.due);
+        earlier(contacts, self.curtailment.poll_timeout())
+    }
+
+    /// The household opts out of the demand-response event `event_id`, if it is at hand.
+    pub(super) fn opt_out(&mut self, event_id: u32) -> Option<Answer> {
+        let (sequence, change) = self.curtailment.opt_out(event_id)?;
+        let answer = self.refuse(Refusal::OptedOut, sequence);
+        Some(Answer {
+            steps: [Some((sequence, self.step(change))), None],
+            ..answer
+        })
     }
 
     /// MT0.
     pub(super) fn table(&self) -> SwitchTable {
-        SwitchTable {
+        let mut table = SwitchTable {
             state: self.state,
             last_source: self.last_source,
             last_sequence: self.last_sequence,
             last_change: self.last_change_utc.and_then(DateTime::from_utc),
             ..SwitchTable::default()
+        };
+        self.curtailment.describe(&mut table);
+        table
+    }
+
+    /// Takes an order about demand response.
+    fn curtail(
+        &mut self,
+        command: SwitchCommand,
+        sequence: u8,
+        time: (u32, Instant),
+        source: Source,
+    ) -> Answer {
+        let draw = draw(&mut self.response_random);
+        let terms = (command.limit, command.window_s);
+        let changed = match command.action {
+            SwitchAction::Limit => self.curtailment.limit(terms, sequence, time, draw),
+            _ => Ok(self.curtailment.release(terms, sequence, time, draw)),
+        };
+        match changed {
+            Ok((change, other)) => {
+                self.note(source as u8, sequence, None);
+                self.curtailed(sequence, change, other, time.0)
+            }
+            Err(refusal) => self.refuse(refusal, sequence),
         }
     }
 
-    /// The next 64 random bits (SplitMix64): delays are spread, not secret.
-    const fn draw(&mut self) -> u64 {
-        self.random = self.random.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut bits = self.random;
-        bits = (bits ^ bits >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        bits = (bits ^ bits >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
-        bits ^ bits >> 31
+    /// The answer to an order of which `change` comes, and that ends what `other` tells.
+    fn curtailed(&self, sequence: u8, change: Change, other: Option<Changed>, utc: u32) -> Answer {
+        let (result, effective_utc) = match change {
+            Change::Scheduled(_, at) => (ResultCode::Accepted, at),
+            Change::Begun(_) | Change::Ended(_) | Change::Idle => (ResultCode::Completed, utc),
+        };
+        let other = other.map(|(sequence, change)| (sequence, self.step(change)));
+        Answer {
+            result,
+            response: self.response(effective_utc),
+            steps: [Some((sequence, self.step(change))), other],
+        }
+    }
+
+    fn step(&self, change: Change) -> SwitchStep {
+        match change {
+            Change::Scheduled(at, _) => SwitchStep::Scheduled(at, self.curtailment.terms()),
+            Change::Begun(limit) => SwitchStep::Limited(limit),
+            Change::Ended(lift) => SwitchStep::Lifted(lift),
+            Change::Idle => SwitchStep::Released,
+        }
     }
 
     /// Arms an open switch; nothing moves.
@@ -424,4 +514,13 @@ impl Switch {
             steps: [Some((sequence, SwitchStep::Refused(refusal))), None],
         }
     }
+}
+
+/// The next 64 random bits (SplitMix64): delays are spread, not secret.
+const fn draw(random: &mut u64) -> u64 {
+    *random = random.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    let mut bits = *random;
+    bits = (bits ^ bits >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    bits = (bits ^ bits >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
+    bits ^ bits >> 31
 }

@@ -352,4 +352,5 @@ mod metering;
 mod optical;
 mod orders;
 mod requests;
+mod response;
 mod tables;

@@ -29,6 +29,7 @@ impl<A: Agenda, X: Exchange> InstanceHost<'_, '_, A, X> {
                     rank,
                     action: batch.action,
                     window_s: batch.window_s,
+                    limit: batch.limit,
                     gap,
                     origin: batch.origin.number(),
                 };

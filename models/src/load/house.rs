@@ -111,6 +111,11 @@ impl House {
         local_s.saturating_add_signed(self.shift_s)
     }
 
+    /// Adds energy to the next interval, beyond what the house would draw anyway.
+    pub fn draw_in_addition(&mut self, watt_hours: f64) {
+        self.remainder_wh += watt_hours;
+    }
+
     /// The expected power in W at `second_s` seconds into the run, as of the present day's level.
     pub fn mean_watts(&self, model: &LoadModel, second_s: u64) -> f64 {
         let watts = self.shape_watts(model, model.local_epoch_s + second_s);

@@ -8,7 +8,7 @@ use bevy_ecs::component::Component;
 use bevy_ecs::query::QueryData;
 use firmware::meter::Meter;
 
-use super::{Attempt, Metering, Service};
+use super::{Attempt, Metering, Response, Service};
 use crate::alarm::AlarmClock;
 use crate::clock::Clock;
 use crate::concentrator::Admission;
@@ -121,6 +121,8 @@ pub struct Premise {
     pub service: Option<Box<Service>>,
     /// Full metering, where the cohort has it; it has a house of its own.
     pub metering: Option<Box<Metering>>,
+    /// Where the household has been told of demand response.
+    pub response: Option<Box<Response>>,
 }
 
 /// Everything that a meter entity is made of.

@@ -209,6 +209,7 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
         }
         if self.meter.premise.metering.is_some() {
             self.measure();
+            self.revalue_response();
             let report = number.is_multiple_of(plan.intervals_per_report);
             self.run("schedule", |image, utc, env| {
                 if report {
@@ -218,16 +219,24 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
             return;
         }
         let end_s = plan.interval.as_nanos() / 1_000_000_000 * u64::from(number);
+        self.revalue_response();
         let premise = &mut *self.meter.premise;
         let length_s = plan.interval.as_secs();
-        let supplied = premise.service.as_mut().map_or(1.0, |service| {
-            let clock = &self.meter.processor.clock;
-            let boundary = |number: u32| {
-                let nanos = plan.interval.as_nanos() * u64::from(number);
-                clock.when(firmware::Instant::from_nanos(nanos))
-            };
+        let clock = &self.meter.processor.clock;
+        let boundary = |number: u32| {
+            let nanos = plan.interval.as_nanos() * u64::from(number);
+            clock.when(firmware::Instant::from_nanos(nanos))
+        };
+        let mut supplied = premise.service.as_mut().map_or(1.0, |service| {
             service.supplied(boundary(number - 1), boundary(number))
         });
+        if let Some(response) = &mut premise.response {
+            let (from, until) = (boundary(number - 1), boundary(number));
+            premise
+                .house
+                .draw_in_addition(supplied * response.returned_wh(from, until));
+            supplied *= 1.0 - response.held(from, until);
+        }
         let watt_hours =
             premise
                 .house
@@ -556,20 +565,26 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
 
     /// An order has reached the switch; if the contacts have moved, the load follows.
     fn record_switch(&mut self, event: SwitchEvent) {
-        let mut watts = 0.0;
-        if let SwitchStep::Done {
-            closed,
-            moved: true,
-        } = event.step
-        {
-            self.measure();
-            let measured = self.reconnect(closed);
-            let premise = &mut *self.meter.premise;
-            let service = premise.service.get_or_insert_default();
-            let load = &self.context.fleet.load;
-            let mean = premise.house.mean_watts(load, self.now.as_secs());
-            let drawn = measured.unwrap_or(mean);
-            watts = service.move_to(closed, self.now, drawn);
+        let (mut watts, mut shed_wh) = (0.0, 0.0);
+        match &event.step {
+            SwitchStep::Done {
+                closed,
+                moved: true,
+            } => {
+                self.measure();
+                let measured = self.reconnect(*closed);
+                let premise = &mut *self.meter.premise;
+                let service = premise.service.get_or_insert_default();
+                let load = &self.context.fleet.load;
+                let mean = premise.house.mean_watts(load, self.now.as_secs());
+                let drawn = measured.unwrap_or(mean);
+                watts = service.move_to(*closed, self.now, drawn);
+                self.revalue_response();
+            }
+            SwitchStep::Scheduled(start, limit) => self.notice_limit(*start, limit),
+            SwitchStep::Limited(limit) => watts = self.follow_limit(limit),
+            SwitchStep::Lifted(_) => shed_wh = self.lift_limit(),
+            _ => {}
         }
         self.context.telemetry.switches.push(SwitchRecord {
             time: self.now,
@@ -577,6 +592,7 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
             sequence: event.sequence,
             step: event.step,
             watts,
+            shed_wh,
         });
     }
 

@@ -149,7 +149,8 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
         if !self.meter.supply.powered {
             return;
         }
-        let Some(metering) = self.meter.premise.metering.as_deref_mut() else {
+        let premise = &mut *self.meter.premise;
+        let Some(metering) = premise.metering.as_deref_mut() else {
             return;
         };
         let fleet = self.context.fleet;
@@ -166,6 +167,9 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
             let since_start = Duration::from_nanos(from.as_nanos());
             let household = &mut metering.household;
             let mut flow = household.flow(&plan.household, &fleet.load, since_start);
+            if let Some(response) = &mut premise.response {
+                flow.watts += response.balance_watts(flow.watts, from, end);
+            }
             if !metering.connected {
                 flow = Flow::default();
             }

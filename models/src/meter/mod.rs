@@ -4,6 +4,7 @@ mod attempt;
 mod components;
 mod host;
 mod metering;
+mod response;
 mod sensor;
 mod service;
 mod uplink;
@@ -16,5 +17,6 @@ pub use components::{
 pub use host::MeterHost;
 pub(crate) use host::report_offset;
 pub use metering::{Metering, MeteringPlan};
+pub use response::{Rebound, Response, ResponsePlan};
 pub use sensor::{AccuracyClass, Sensor};
 pub use service::Service;

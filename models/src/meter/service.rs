@@ -36,6 +36,11 @@ impl Service {
         self.cut_off_w
     }
 
+    /// Whether the premise is supplied now.
+    pub fn is_closed(&self) -> bool {
+        self.moves.last().map_or(self.closed, |(_, closed)| *closed)
+    }
+
     /// The share of the time from `from` to `until` in which the premise was supplied.
     ///
     /// What lies before `until` is forgotten: intervals are asked for in order.

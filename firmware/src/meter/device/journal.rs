@@ -95,8 +95,15 @@ impl Device {
             .events
             .extend(steps.map(|(sequence, step)| SwitchEvent { sequence, step }));
         let table = state.switch.table();
-        let has_moved = |(_, step)| matches!(step, SwitchStep::Done { moved: true, .. });
-        if answer.steps.into_iter().flatten().any(has_moved) {
+        let takes_effect = |(_, step)| {
+            matches!(
+                step,
+                SwitchStep::Done { moved: true, .. }
+                    | SwitchStep::Limited(_)
+                    | SwitchStep::Lifted(_)
+            )
+        };
+        if answer.steps.into_iter().flatten().any(takes_effect) {
             let argument = [table.state.into(), table.last_source, table.last_sequence];
             self.record(utc, EventCode::CONTROL_POINT, &argument);
         }

@@ -90,10 +90,7 @@ impl Technician {
         action: SwitchAction,
         sequence: u8,
     ) -> Vec<u8> {
-        let command = SwitchCommand {
-            action,
-            window_s: 0,
-        };
+        let command = SwitchCommand::of(action, 0);
         let initiate = Initiate {
             procedure: switch::PROCEDURE,
             sequence,

@@ -2,14 +2,15 @@
 
 use super::*;
 use crate::c1219::procedure::ResultCode;
-use crate::c1219::switch::SwitchAction;
+use crate::c1219::switch::{Limit, SwitchAction};
 use crate::headend::{CommandOutcome, CommandPolicy, CommandReport, SwitchOrder};
 
-fn order(action: SwitchAction) -> SwitchOrder {
+pub(super) fn order(action: SwitchAction) -> SwitchOrder {
     SwitchOrder {
         rank: 0,
         action,
         window_s: 0,
+        limit: Limit::default(),
         gap: Duration::ZERO,
         origin: 1,
     }
@@ -39,7 +40,7 @@ impl Pair {
         self.command();
     }
 
-    fn steps(&self) -> Vec<SwitchStep> {
+    pub(super) fn steps(&self) -> Vec<SwitchStep> {
         let step = |event: &MeterEvent| match event {
             MeterEvent::Switch(event) => Some(event.step),
             _ => None,
