@@ -71,6 +71,10 @@ pub const MOVED: &str = "moved";
 pub const UNMOVED: &str = "unmoved";
 /// A later order took this one back before the switch moved.
 pub const TAKEN_BACK: &str = "taken_back";
+/// An order to limit controllable load.
+pub const LIMIT: &str = "limit";
+/// The household has opted out of an event.
+pub const OPTED_OUT: &str = "opted_out";
 /// An order to open.
 pub const DISCONNECT: &str = "disconnect";
 

@@ -37,6 +37,7 @@ pub const TABLES: &[&TableDef] = &[
     tables::GridRow::TABLE,
     tables::RegisterRow::TABLE,
     tables::DemandRow::TABLE,
+    tables::ResponseRow::TABLE,
 ];
 
 /// Definition of a table.

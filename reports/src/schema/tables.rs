@@ -418,7 +418,8 @@ table! {
 }
 
 table! {
-    /// One row per second of the power system from the first movement of a switch on.
+    /// One row per second of the power system from the first movement of a switch, or the first
+    /// home that follows demand response, on.
     pub table "grid" => GridRow, GridColumns {
         /// Start of the bin.
         bin_start_ns: i64 = Nanoseconds,
@@ -428,6 +429,12 @@ table! {
         open_switches: u32 = Count,
         /// Load cut off at the end of the bin, of all premises that the meters stand for.
         lost_w: f64 = Watts,
+        /// Homes that hold load back at the end of the bin.
+        responding_homes: u32 = Count,
+        /// Load held back at the end of the bin, of all premises that the meters stand for.
+        held_w: f64 = Watts,
+        /// Load in addition at the end of the bin, because it was held back before.
+        rebound_w: f64 = Watts,
         /// Frequency at the end of the bin.
         frequency_hz: f64 = Hertz,
         /// Lowest frequency in the bin.
@@ -500,5 +507,54 @@ table! {
         max_at_ns: Option<i64> = Nanoseconds,
         /// Sum of the maxima of all periods before the last reset.
         cumulative_w: u32 = Watts,
+    }
+}
+
+table! {
+    /// One row per order of demand response, in order of when it was given.
+    pub table "demand_response" => ResponseRow, ResponseColumns {
+        /// Meter that the order is for.
+        meter: u32 = Identifier,
+        /// Head-end instance that gave it.
+        instance: u32 = Identifier,
+        /// Event that it begins or ends.
+        event: u32 = Identifier,
+        /// `limit` begins an event, `release` ends it early.
+        action: &'static str = Identifier,
+        /// What controllable load may draw, of what it would.
+        level_ratio: f64 = Ratio,
+        /// When the order was queued.
+        ordered_ns: i64 = Nanoseconds,
+        /// When it was first sent; missing if it never was.
+        issued_ns: Option<i64> = Nanoseconds,
+        /// When the meter accepted it; missing if it never did.
+        received_ns: Option<i64> = Nanoseconds,
+        /// When the event begins by its terms, without the random window.
+        start_ns: i64 = Nanoseconds,
+        /// When the meter asked the home to follow; missing if it never did, and for a release.
+        acted_ns: Option<i64> = Nanoseconds,
+        /// When the limit was over at the meter; missing if it was not.
+        lifted_ns: Option<i64> = Nanoseconds,
+        /// When the first response came; missing without one.
+        responded_ns: Option<i64> = Nanoseconds,
+        /// When the head-end was done with the order.
+        ended_ns: i64 = Nanoseconds,
+        /// `received_ns` - `ordered_ns`; missing if never received.
+        latency_ns: Option<i64> = Nanoseconds,
+        /// `acted_ns` - `start_ns`: what order, way and random window add; missing if it never acted.
+        delay_ns: Option<i64> = Nanoseconds,
+        /// Requests sent.
+        transmissions: u32 = Count,
+        /// Power that the home held back at first; 0 if its devices do not follow.
+        held_w: f64 = Watts,
+        /// Energy that the home held back.
+        held_wh: f64 = WattHours,
+        /// Why the limit is over: `elapsed`, `released`, `opted_out` or `superseded`; or why the meter
+        /// refused it; missing if neither happened.
+        effect: Option<&'static str> = Identifier,
+        /// `success` (confirmed by the meter), `rejected`, `timeout` or `closed`.
+        outcome: &'static str = Identifier,
+        /// Why the order did not succeed; missing on success.
+        cause: Option<&'static str> = Identifier,
     }
 }

@@ -5,6 +5,7 @@
 //! threads nor on how the fleet is divided into domains.
 
 mod metering;
+mod response;
 mod rows;
 mod switching;
 mod totals;
@@ -23,7 +24,7 @@ use models::telemetry::{
 use models::time::{Duration, Time};
 use reports::schema::tables::{
     AttackRow, AuthRow, CommandRow, DemandRow, GridRow, HeadendRow, KeyRow, MessageRow, MeterRow,
-    ReadRow, RegisterRow, RejectRow, RequestRow, TrafficRow,
+    ReadRow, RegisterRow, RejectRow, RequestRow, ResponseRow, TrafficRow,
 };
 use reports::{Error, Provenance, TableWriter};
 
@@ -73,6 +74,7 @@ struct Writers {
     grid: Option<TableWriter<GridRow>>,
     registers: Option<TableWriter<RegisterRow>>,
     demand: Option<TableWriter<DemandRow>>,
+    demand_response: Option<TableWriter<ResponseRow>>,
 }
 
 /// Records one run.
@@ -144,6 +146,7 @@ impl Recorder {
             grid: writer(wanted(Table::Grid), folder, provenance)?,
             registers: writer(wanted(Table::Registers), folder, provenance)?,
             demand: writer(wanted(Table::Demand), folder, provenance)?,
+            demand_response: writer(wanted(Table::DemandResponse), folder, provenance)?,
         };
         let totals = vec![MeterTotals::default(); fleet.meters() as usize];
         let counts = Counts {
@@ -221,6 +224,7 @@ impl Recorder {
             grid,
             registers,
             demand,
+            demand_response,
         } = self.writers;
         finish(meters)?;
         finish(auth)?;
@@ -236,6 +240,7 @@ impl Recorder {
         finish(grid)?;
         finish(registers)?;
         finish(demand)?;
+        finish(demand_response)?;
         Ok(self.counts)
     }
 
@@ -256,6 +261,7 @@ impl Recorder {
         let switching = &mut self.switching;
         switching.commands.append(&mut telemetry.commands);
         switching.switches.append(&mut telemetry.switches);
+        switching.held.append(&mut telemetry.held);
         for (node, count) in std::mem::take(&mut telemetry.rejects) {
             *buffers.rejects.entry(node).or_default() += count;
         }
@@ -475,8 +481,12 @@ impl Recorder {
 
     fn write_switching(&mut self, now: Time) -> Result<(), Error> {
         self.switching.sort();
-        for row in self.switching.commands(&self.fleet.attackers) {
+        let (commands, responses) = self.switching.commands(&self.fleet);
+        for row in commands {
             push(&mut self.writers.commands, || row)?;
+        }
+        for row in responses {
+            push(&mut self.writers.demand_response, || row)?;
         }
         for row in self.switching.grid(self.fleet.grid, now) {
             push(&mut self.writers.grid, || row)?;

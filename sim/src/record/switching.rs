@@ -1,4 +1,4 @@
-//! Orders to switches and what became of them: the tables `commands` and `grid`.
+//! Orders and what became of them: the tables `commands`, `demand_response` and `grid`.
 //!
 //! What the head-end knows of an order and what its meter did are observed apart, and only
 //! together they make a row. So both are kept until the run ends: about 150 octets per order.
@@ -8,13 +8,15 @@ use std::collections::BTreeMap;
 use firmware::headend::CommandOutcome;
 use firmware::meter::SwitchStep;
 use models::attack::Attacker;
+use models::fleet::Fleet;
 use models::grid::{GridPlan, Swing};
 use models::switching::Origin;
-use models::telemetry::{CommandRecord, SwitchRecord};
+use models::telemetry::{CommandRecord, HeldLoad, SwitchRecord};
 use models::time::{Duration, Time};
 use reports::label;
-use reports::schema::tables::{CommandRow, GridRow};
+use reports::schema::tables::{CommandRow, GridRow, ResponseRow};
 
+use super::response::{self, Curve, Followed};
 use super::rows::{duration, time};
 
 /// Width of a row of the table `grid`.
@@ -25,6 +27,7 @@ const STEP: Duration = Duration::from_secs(1);
 pub(super) struct Switching {
     pub(super) commands: Vec<CommandRecord>,
     pub(super) switches: Vec<SwitchRecord>,
+    pub(super) held: Vec<HeldLoad>,
 }
 
 /// What the meter did about an order.
@@ -34,6 +37,7 @@ struct Effect {
     ended: Option<Time>,
     result: Option<&'static str>,
     watts: f64,
+    followed: Followed,
 }
 
 impl Switching {
@@ -47,14 +51,22 @@ impl Switching {
         // What a switch does at the same time keeps the order in which it did it.
         self.switches
             .sort_by_key(|record| (record.time, record.meter));
+        self.held.sort_by_key(|record| (record.time, record.meter));
     }
 
-    /// The rows of the table `commands`; the records have been sorted.
-    pub(super) fn commands(&self, attackers: &[Attacker]) -> Vec<CommandRow> {
+    /// The rows of the tables `commands` and `demand_response`; the records have been sorted.
+    pub(super) fn commands(&self, fleet: &Fleet) -> (Vec<CommandRow>, Vec<ResponseRow>) {
         let effects = self.effects();
-        let rows = self.commands.iter().zip(&effects);
-        rows.map(|(record, effect)| row(record, effect, attackers))
-            .collect()
+        let (mut commands, mut responses) = (Vec::new(), Vec::new());
+        for (record, effect) in self.commands.iter().zip(&effects) {
+            if record.report.order.action.is_response() {
+                let followed = &effect.followed;
+                responses.push(response::row(record, followed, fleet.start_utc_s));
+            } else {
+                commands.push(row(record, effect, &fleet.attackers));
+            }
+        }
+        (commands, responses)
     }
 
     /// What meters did about each of the commands.
@@ -86,7 +98,7 @@ impl Switching {
         effects
     }
 
-    /// The rows of the table `grid`, from the first movement to `end`.
+    /// The rows of the table `grid`, from the first change of load to `end`.
     pub(super) fn grid(&self, plan: GridPlan, end: Time) -> Vec<GridRow> {
         let mut moves = self
             .switches
@@ -99,7 +111,9 @@ impl Switching {
                 _ => None,
             })
             .peekable();
-        let Some(&(first, _, _)) = moves.peek() else {
+        let mut curve = Curve::new(&self.held);
+        let moved = moves.peek().map(|(time, _, _)| *time);
+        let Some(first) = [moved, curve.first()].into_iter().flatten().min() else {
             return Vec::new();
         };
         let mut swing = Swing::new(plan);
@@ -120,14 +134,21 @@ impl Switching {
                 } else {
                     lost_w + sign * watts
                 };
-                swing.set_lost(lost_w);
+                let (_, held_w, rebound_w) = curve.load();
+                swing.set_lost(lost_w + held_w - rebound_w);
             }
             let (below, above) = swing.advance(next);
+            curve.advance(next);
+            let (responding_homes, held_w, rebound_w) = curve.load();
+            swing.set_lost(lost_w + held_w - rebound_w);
             rows.push(GridRow {
                 bin_start_ns: time(at),
                 bin_ns: duration(next.saturating_since(at)),
                 open_switches: u32::try_from(open).unwrap_or(0),
                 lost_w: lost_w * plan.premises_per_meter,
+                responding_homes,
+                held_w: held_w * plan.premises_per_meter,
+                rebound_w: rebound_w * plan.premises_per_meter,
                 frequency_hz: swing.frequency_hz(),
                 frequency_min_hz: low.min(below),
                 frequency_max_hz: high.max(above),
@@ -151,7 +172,14 @@ impl Effect {
             }
             SwitchStep::Done { moved: false, .. } => self.result = Some(label::UNMOVED),
             SwitchStep::TakenBack => self.result = Some(label::TAKEN_BACK),
-            SwitchStep::Refused(refusal) => self.result = Some(refusal.name()),
+            SwitchStep::Refused(refusal) => {
+                self.result = Some(refusal.name());
+                self.followed.take(switch);
+            }
+            SwitchStep::Scheduled(..)
+            | SwitchStep::Limited(_)
+            | SwitchStep::Lifted(_)
+            | SwitchStep::Released => self.followed.take(switch),
         }
         self.accepted = self.accepted.or(Some(switch.time));
         self.ended = Some(switch.time);
@@ -168,16 +196,7 @@ fn row(record: &CommandRecord, effect: &Effect, attackers: &[Attacker]) -> Comma
     let report = &record.report;
     let at = |instant: firmware::Instant| Time(instant.as_nanos());
     let ordered = at(report.ordered);
-    let outcome = match report.outcome {
-        CommandOutcome::Confirmed => label::SUCCESS,
-        CommandOutcome::Denied(_) | CommandOutcome::Failed(_) | CommandOutcome::Foreign => {
-            label::REJECTED
-        }
-        CommandOutcome::Unanswered | CommandOutcome::Unreachable => label::TIMEOUT,
-        CommandOutcome::Superseded | CommandOutcome::Withdrawn | CommandOutcome::Pending => {
-            label::CLOSED
-        }
-    };
+    let (outcome, cause) = outcome(report.outcome);
     let applied = effect.applied();
     CommandRow {
         meter: record.meter,
@@ -199,6 +218,21 @@ fn row(record: &CommandRecord, effect: &Effect, attackers: &[Attacker]) -> Comma
         effect: effect.result,
         load_w: effect.watts,
         outcome,
-        cause: (outcome != label::SUCCESS).then(|| report.outcome.name()),
+        cause,
     }
+}
+
+/// The outcome of an order, and its cause if it is no success.
+pub(super) fn outcome(outcome: CommandOutcome) -> (&'static str, Option<&'static str>) {
+    let label = match outcome {
+        CommandOutcome::Confirmed => return (label::SUCCESS, None),
+        CommandOutcome::Denied(_) | CommandOutcome::Failed(_) | CommandOutcome::Foreign => {
+            label::REJECTED
+        }
+        CommandOutcome::Unanswered | CommandOutcome::Unreachable => label::TIMEOUT,
+        CommandOutcome::Superseded | CommandOutcome::Withdrawn | CommandOutcome::Pending => {
+            label::CLOSED
+        }
+    };
+    (label, Some(outcome.name()))
 }

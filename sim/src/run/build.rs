@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use firmware::c1219::switch::SwitchAction;
+use firmware::c1219::switch::{Limit, SwitchAction};
+use firmware::c1219::types::DateTime;
 use firmware::c1222::aptitle::Title;
 use firmware::c1222::epsem::Mode;
 use firmware::crypto::{Integrity, Prf};
@@ -43,8 +44,9 @@ pub(crate) fn fleet(scenario: &Scenario, partition: Partition) -> Fleet {
         .timeline
         .iter()
         .filter_map(|step| {
-            let action = action(&step.action, cohort_index, link_index)?;
             let at = Time::ZERO + step.at;
+            let at_utc_s = scenario.start.0 + at.as_secs();
+            let action = action(&step.action, at_utc_s, cohort_index, link_index)?;
             Some(TimelineStep { at, action })
         })
         .collect();
@@ -123,6 +125,7 @@ fn cohorts(scenario: &Scenario, link_index: impl Fn(&str) -> usize) -> Vec<Cohor
                 .metering
                 .as_ref()
                 .map(|metering| metering.plan(scenario)),
+            response: cohort.response.as_ref().map(schema::Response::model),
         };
         first += cohort.count;
         plan
@@ -280,6 +283,11 @@ fn headend_software(
     }
 }
 
+/// A time in seconds since 1970, which a run cannot exceed.
+fn seconds(utc_s: u64) -> u32 {
+    u32::try_from(utc_s).unwrap_or(u32::MAX)
+}
+
 /// RANDOM_WINDOW of an order.
 fn window_s(window: Duration) -> u16 {
     u16::try_from(window.as_secs()).unwrap_or(u16::MAX)
@@ -287,6 +295,7 @@ fn window_s(window: Duration) -> u16 {
 
 fn action(
     action: &schema::Action,
+    at_utc_s: u64,
     cohort_index: impl Fn(&str) -> usize,
     link_index: impl Fn(&str) -> usize,
 ) -> Option<Action> {
@@ -333,6 +342,7 @@ fn action(
             action: SwitchAction::Open,
             gap: rate_per_s.map_or(Duration::ZERO, gap),
             window_s: window_s(*window),
+            limit: Limit::default(),
         },
         schema::Action::Connect {
             cohort,
@@ -345,6 +355,48 @@ fn action(
             action: SwitchAction::Close,
             gap: rate_per_s.map_or(Duration::ZERO, gap),
             window_s: window_s(*window),
+            limit: Limit::default(),
+        },
+        schema::Action::DemandResponse {
+            id,
+            cohort,
+            fraction,
+            notice,
+            duration,
+            level,
+            window,
+            rate_per_s,
+        } => Action::Switch {
+            cohort: cohort_index(cohort),
+            fraction_ppb: fraction.ppb(),
+            action: SwitchAction::Limit,
+            gap: rate_per_s.map_or(Duration::ZERO, gap),
+            window_s: window_s(*window),
+            limit: Limit {
+                event_id: *id,
+                level_percent: (level.ppb() / 10_000_000) as u8,
+                duration_min: u16::try_from(duration.as_secs() / 60).unwrap_or(u16::MAX),
+                start: (!notice.is_zero())
+                    .then(|| DateTime::from_utc(seconds(at_utc_s + notice.as_secs())))
+                    .flatten(),
+            },
+        },
+        schema::Action::CancelResponse {
+            id,
+            cohort,
+            fraction,
+            window,
+            rate_per_s,
+        } => Action::Switch {
+            cohort: cohort_index(cohort),
+            fraction_ppb: fraction.ppb(),
+            action: SwitchAction::Release,
+            gap: rate_per_s.map_or(Duration::ZERO, gap),
+            window_s: window_s(*window),
+            limit: Limit {
+                event_id: *id,
+                ..Limit::default()
+            },
         },
         schema::Action::Reauthenticate {
             cohort,

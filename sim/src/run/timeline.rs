@@ -132,6 +132,32 @@ pub(super) fn words(action: &Action) -> String {
             fraction.to_text(),
             window("within", *width)
         ),
+        Action::DemandResponse {
+            id,
+            cohort,
+            fraction,
+            duration,
+            level,
+            window: width,
+            ..
+        } => format!(
+            "event {id}: {} of {cohort} limited to {} for {}{}",
+            fraction.to_text(),
+            level.to_text(),
+            duration.to_text(),
+            window("within", *width)
+        ),
+        Action::CancelResponse {
+            id,
+            cohort,
+            fraction,
+            window: width,
+            ..
+        } => format!(
+            "event {id} cancelled for {} of {cohort}{}",
+            fraction.to_text(),
+            window("within", *width)
+        ),
         Action::Reauthenticate {
             cohort,
             fraction,

@@ -21,7 +21,7 @@ pub use super::mcu::Mcu;
 pub use super::media::{Band, Coverage, Fading, Medium, MeshPhy, MeshTopology, Technology, Tone};
 pub use super::metering::Metering;
 pub use super::requests::{Reading, Requests, Schedule};
-pub use super::switching::{Commands, Grid, Switch};
+pub use super::switching::{Commands, Grid, Response, Switch};
 
 record! {
     /// A whole experiment: who takes part, what happens and what is expected.
@@ -106,6 +106,8 @@ record! {
         back_feed: Ratio = Ratio::ZERO,
         /// Full metering; if absent, meters count whole watt-hours in one register.
         metering: Option<Metering> = None,
+        /// What homes do about demand response; if absent, nothing.
+        response: Option<Response> = None,
     }
 }
 
@@ -500,6 +502,38 @@ choice! {
             /// Window over which the meters are asked, one after the other.
             window: Duration = Duration::ZERO,
         },
+        /// The operator asks homes to limit their controllable load: an event of demand response.
+        DemandResponse {
+            /// Number of the event, which meters show.
+            id: u32,
+            /// Whose meters.
+            cohort: String,
+            /// Share of the meters, drawn at random; equal shares are the same meters.
+            fraction: Ratio = Ratio::ONE,
+            /// From the order to the beginning of the event.
+            notice: Duration = Duration::ZERO,
+            /// How long the event lasts; whole minutes.
+            duration: Duration,
+            /// What controllable load may draw, of what it would; whole per cent below 100 %.
+            level: Ratio,
+            /// Window in which each meter begins and ends at random; whole seconds.
+            window: Duration = Duration::ZERO,
+            /// Orders per second; what `headend.commands` allows if absent.
+            rate_per_s: Option<f64> = None,
+        },
+        /// The operator ends an event of demand response early.
+        CancelResponse {
+            /// Number of the event.
+            id: u32,
+            /// Whose meters.
+            cohort: String,
+            /// Share of the meters, drawn at random; equal shares are the same meters.
+            fraction: Ratio = Ratio::ONE,
+            /// Window in which each meter ends at random; whole seconds.
+            window: Duration = Duration::ZERO,
+            /// Orders per second; what `headend.commands` allows if absent.
+            rate_per_s: Option<f64> = None,
+        },
         /// Meters re-authenticate ahead of time, as after a key revocation.
         Reauthenticate {
             /// Whose meters.
@@ -562,18 +596,20 @@ choice! {
         Commands,
         /// One row per request of the head-end to a meter: a read, a download, ...
         Requests,
-        /// One row per second of the power system, once a switch has moved.
+        /// One row per second of the power system, once a switch has moved or homes respond.
         Grid,
         /// One row per metered day or demand reset of a meter with full metering.
         Registers,
         /// One row per maximum of demand at these times.
         Demand,
+        /// One row per order of demand response.
+        DemandResponse,
     }
 }
 
 impl Table {
     /// All tables.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Meters,
         Self::Auth,
         Self::Keys,
@@ -588,6 +624,7 @@ impl Table {
         Self::Grid,
         Self::Registers,
         Self::Demand,
+        Self::DemandResponse,
     ];
 }
 

@@ -5,6 +5,7 @@ use firmware::c1219::access::{Groups, Password};
 use firmware::headend::CommandPolicy;
 use firmware::meter::{DeviceConfig, GeometricDelay, SwitchPolicy};
 use models::grid::GridPlan;
+use models::meter::ResponsePlan;
 
 use super::record::{choice, record, settings};
 use super::units::Ratio;
@@ -57,6 +58,22 @@ settings! {
         timeout: Duration = Duration::from_secs(10),
         /// How long after the time of effect the result is asked for.
         settle: Duration = Duration::from_secs(2),
+    }
+}
+
+settings! {
+    /// What the homes of a cohort do about demand response.
+    pub struct Response {
+        /// Share of the homes with devices that follow.
+        participation: Ratio = Ratio::percent(30),
+        /// Share of a home's power that these devices control.
+        controllable: Ratio = Ratio::percent(40),
+        /// Share of these homes that opt out of an event, at any time from its order to its end.
+        opt_out: Ratio = Ratio::percent(5),
+        /// Share of the energy held back that is drawn after the event.
+        rebound: Ratio = Ratio::percent(60),
+        /// How long the rebound lasts, falling from its peak to nothing.
+        rebound_over: Duration = Duration::from_secs(3_600),
     }
 }
 
@@ -123,6 +140,20 @@ impl Commands {
             timeout: self.timeout,
             settle: self.settle,
             password: firmware::c1222::service::Password::new(OPERATOR, Some(OPERATOR_ID)),
+        }
+    }
+}
+
+impl Response {
+    /// The same for the models.
+    pub fn model(&self) -> ResponsePlan {
+        let share = |ratio: Ratio| f64::from(ratio.ppb()) / 1e9;
+        ResponsePlan {
+            participation_ppb: self.participation.ppb(),
+            controllable: share(self.controllable),
+            opt_out_ppb: self.opt_out.ppb(),
+            rebound: share(self.rebound),
+            rebound_over: self.rebound_over,
         }
     }
 }

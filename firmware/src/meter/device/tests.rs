@@ -467,10 +467,7 @@ const METERING_ONLY: u8 = 1;
 #[test]
 fn the_switch_moves_and_is_logged() {
     let mut bench = Bench::of(b"MASTER");
-    let open = SwitchCommand {
-        action: SwitchAction::Open,
-        window_s: 0,
-    };
+    let open = SwitchCommand::of(SwitchAction::Open, 0);
     let (result, _) = bench.run(0x0800, 9, &open.octets());
     assert_eq!(result, ResultCode::Accepted);
     bench.now = bench.device.poll_timeout().unwrap();

@@ -94,6 +94,18 @@ fn check_step(scenario: &Scenario, step: &Step, path: &str, judge: &mut Judge<'_
             fraction,
             window: delay,
             ..
+        }
+        | Action::DemandResponse {
+            cohort,
+            fraction,
+            window: delay,
+            ..
+        }
+        | Action::CancelResponse {
+            cohort,
+            fraction,
+            window: delay,
+            ..
         } => (whose, window, share) = (Some(cohort), Some(*delay), Some(*fraction)),
         Action::OnDemandRead {
             cohort,

@@ -2,7 +2,8 @@
 
 use firmware::Duration;
 
-use super::super::schema::{Action, Scenario};
+use super::super::diagnostic::Fault;
+use super::super::schema::{Action, Response, Scenario, Step};
 use super::super::switching::SwitchDelay;
 use super::super::units::Ratio;
 use super::Judge;
@@ -14,6 +15,10 @@ const RATE_MAX: f64 = 1e6;
 /// RANDOM_WINDOW has 16 bits.
 const WINDOW_MAX: Duration = Duration::from_secs(u16::MAX as u64);
 
+const MINUTE: Duration = Duration::from_secs(60);
+/// Longest event, notice and rebound.
+const RESPONSE_MAX: Duration = Duration::from_secs(86_400);
+
 pub(super) fn check(scenario: &Scenario, judge: &mut Judge<'_>) {
     check_switch(scenario, judge);
     check_commands(scenario, judge);
@@ -23,6 +28,12 @@ pub(super) fn check(scenario: &Scenario, judge: &mut Judge<'_>) {
             rate_per_s, window, ..
         }
         | Action::Connect {
+            rate_per_s, window, ..
+        }
+        | Action::DemandResponse {
+            rate_per_s, window, ..
+        }
+        | Action::CancelResponse {
             rate_per_s, window, ..
         }) = &step.action
         else {
@@ -38,6 +49,75 @@ pub(super) fn check(scenario: &Scenario, judge: &mut Judge<'_>) {
             *window > WINDOW_MAX || !window.as_nanos().is_multiple_of(1_000_000_000),
             &format!("{path}.window"),
             "a window is a whole number of seconds, at most 65535s",
+        );
+        check_response(&step.action, &path, judge);
+    }
+    for (index, cohort) in scenario.cohorts.iter().enumerate() {
+        check_home(
+            cohort.response.as_ref(),
+            &format!("cohorts[{index}]"),
+            judge,
+        );
+    }
+    check_cancellations(scenario, judge);
+}
+
+/// What the parameters of the procedure can say (MT0 and manufacturer procedure 0).
+fn check_response(action: &Action, path: &str, judge: &mut Judge<'_>) {
+    let Action::DemandResponse {
+        notice,
+        duration,
+        level,
+        ..
+    } = action
+    else {
+        return;
+    };
+    judge.range(
+        duration.is_zero()
+            || *duration > RESPONSE_MAX
+            || !duration.as_nanos().is_multiple_of(MINUTE.as_nanos()),
+        &format!("{path}.duration"),
+        "an event lasts a whole number of minutes, 1min to 1d",
+    );
+    judge.range(
+        *notice > RESPONSE_MAX || !notice.as_nanos().is_multiple_of(1_000_000_000),
+        &format!("{path}.notice"),
+        "a notice is a whole number of seconds, at most 1d",
+    );
+    judge.range(
+        *level >= Ratio::ONE || !level.ppb().is_multiple_of(10_000_000),
+        &format!("{path}.level"),
+        "a level is a whole number of per cent below 100%, which is no limit",
+    );
+}
+
+fn check_home(response: Option<&Response>, path: &str, judge: &mut Judge<'_>) {
+    let Some(response) = response else {
+        return;
+    };
+    judge.range(
+        response.rebound_over.is_zero() || response.rebound_over > RESPONSE_MAX,
+        &format!("{path}.response.rebound_over"),
+        "a rebound lasts longer than nothing and at most 1d",
+    );
+}
+
+/// Whoever cancels an event means one that was ordered before.
+fn check_cancellations(scenario: &Scenario, judge: &mut Judge<'_>) {
+    for (index, step) in scenario.timeline.iter().enumerate() {
+        let Action::CancelResponse { id, .. } = step.action else {
+            continue;
+        };
+        let ordered = |other: &Step| match other.action {
+            Action::DemandResponse { id: event, .. } => event == id && other.at <= step.at,
+            _ => false,
+        };
+        judge.reject(
+            !scenario.timeline.iter().any(ordered),
+            Fault::UnknownReference,
+            &format!("timeline[{index}].action.id"),
+            &format!("no event {id} of demand response is ordered before"),
         );
     }
 }
