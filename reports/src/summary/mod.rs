@@ -7,6 +7,7 @@
 mod attacks;
 mod metering;
 mod requests;
+mod response;
 mod restoration;
 mod sections;
 mod switching;

@@ -9,7 +9,7 @@ use super::table::Table;
 use crate::schema::{Row, TableDef, label};
 use crate::{
     AttackRow, AuthRow, CommandRow, DemandRow, Error, GridRow, HeadendRow, KeyRow, MessageRow,
-    MeterRow, ReadRow, RegisterRow, RejectRow, RequestRow, Results, TrafficRow,
+    MeterRow, ReadRow, RegisterRow, RejectRow, RequestRow, ResponseRow, Results, TrafficRow,
 };
 
 pub(super) const NANOSECONDS: f64 = 1e9;
@@ -31,6 +31,7 @@ const SECTIONS: &[(&TableDef, Section)] = &[
     (GridRow::TABLE, super::switching::grid),
     (RegisterRow::TABLE, super::metering::registers),
     (DemandRow::TABLE, super::metering::demand),
+    (ResponseRow::TABLE, super::response::responses),
 ];
 
 /// Adds the numbers of every table.

@@ -148,6 +148,34 @@ fn outcomes(frame: &Table<'_>, out: &mut Builder) -> PolarsResult<()> {
     Ok(())
 }
 
+/// What homes held back, and drew in addition afterwards.
+fn response(frame: &Table<'_>, widths: &[f64], out: &mut Builder) -> PolarsResult<()> {
+    for (name, doc, energy, column) in [
+        (
+            "held",
+            "Most load held back at the same time.",
+            "Energy held back, in MWh, of all premises that the meters stand for.",
+            "held_w",
+        ),
+        (
+            "rebound",
+            "Most load in addition at the same time, after it was held back.",
+            "Energy drawn in addition, in MWh, of all premises that the meters stand for.",
+            "rebound_w",
+        ),
+    ] {
+        let watts = frame.numbers(column)?;
+        let most = watts.iter().copied().reduce(f64::max);
+        let most = most.map(|watts| watts / MEGAWATT);
+        out.number(&format!("load.{name}_mw.max"), doc, most);
+        let energy_wns: f64 = watts.iter().zip(widths).map(|(w, ns)| w * ns).sum();
+        let hours = NANOSECONDS * 3_600.0;
+        let mwh = most.map(|_| energy_wns / hours / MEGAWATT);
+        out.number(&format!("load.{name}_mwh"), energy, mwh);
+    }
+    Ok(())
+}
+
 /// Adds what the power system felt.
 pub(super) fn grid(frame: &Table<'_>, out: &mut Builder) -> PolarsResult<()> {
     let lost: Vec<f64> = frame
@@ -167,9 +195,15 @@ pub(super) fn grid(frame: &Table<'_>, out: &mut Builder) -> PolarsResult<()> {
         lost.last().copied(),
     );
     let widths: Vec<f64> = frame.numbers("bin_ns")?;
-    let before = core::iter::once(0.0).chain(lost.iter().copied());
-    let ramps: Vec<f64> = before
+    let held = frame.numbers("held_w")?.into_iter();
+    let away: Vec<f64> = held
+        .zip(frame.numbers("rebound_w")?)
         .zip(&lost)
+        .map(|((held, rebound), lost)| lost + (held - rebound) / MEGAWATT)
+        .collect();
+    let before = core::iter::once(0.0).chain(away.iter().copied());
+    let ramps: Vec<f64> = before
+        .zip(&away)
         .zip(&widths)
         .map(|((before, now), width)| (now - before).abs() * NANOSECONDS / width)
         .collect();
@@ -179,6 +213,7 @@ pub(super) fn grid(frame: &Table<'_>, out: &mut Builder) -> PolarsResult<()> {
         most(&ramps),
     );
     let open = frame.numbers("open_switches")?;
+    response(frame, &widths, out)?;
     out.number(
         "load.open_switches.max",
         "Most switches open at the same time.",

@@ -27,6 +27,7 @@ impl fmt::Display for Report {
         }
         self.requests(f)?;
         self.commands(f)?;
+        self.responses(f)?;
         self.attacks(f)?;
         self.cost(f)?;
         match &self.live {
@@ -205,6 +206,33 @@ impl Report {
             "          latency {}",
             self.quantiles("commands.latency_s")
         )
+    }
+
+    fn responses(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let orders = self.summary.get("demand_response.orders");
+        if orders.is_none_or(|orders| orders == 0.0) {
+            return Ok(());
+        }
+        let [received, orders, prompt, homes, held, rebound] = [
+            "demand_response.received",
+            "demand_response.orders",
+            "demand_response.received_within_60s_ratio",
+            "demand_response.homes",
+            "load.held_mw.max",
+            "load.rebound_mw.max",
+        ]
+        .map(|path| self.number(path));
+        writeln!(
+            f,
+            "response  {received} of {orders} meters took their orders ({prompt} within 60 s), \
+             {homes} homes held back"
+        )?;
+        writeln!(
+            f,
+            "          {held} MW at most, {rebound} MW in addition afterwards"
+        )?;
+        let latency = self.quantiles("demand_response.latency_s");
+        writeln!(f, "          latency {latency}")
     }
 
     fn attacks(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -73,7 +73,7 @@ settings! {
         /// Share of the energy held back that is drawn after the event.
         rebound: Ratio = Ratio::percent(60),
         /// How long the rebound lasts, falling from its peak to nothing.
-        rebound_over: Duration = Duration::from_secs(3_600),
+        rebound_over: Duration = Duration::from_secs(7_200),
     }
 }
 

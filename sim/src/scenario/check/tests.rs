@@ -125,6 +125,25 @@ fn switches_and_orders_to_them_have_bounds() {
             "above 0",
         ),
         (
+            "timeline=[(at:\"1h\", action: DemandResponse(1, \"homes\", duration: \"90s\", \
+             level: \"50%\"))]",
+            "whole number of minutes",
+        ),
+        (
+            "timeline=[(at:\"1h\", action: DemandResponse(1, \"homes\", duration: \"1h\", \
+             level: \"100%\"))]",
+            "no limit",
+        ),
+        (
+            "timeline=[(at:\"1h\", action: DemandResponse(1, \"homes\", duration: \"1h\", \
+             level: \"50%\", notice: \"2d\"))]",
+            "at most 1d",
+        ),
+        (
+            "cohorts[0].response=Response(rebound_over: \"0s\")",
+            "longer than nothing",
+        ),
+        (
             "attackers=[(name:\"a\", attack: MassDisconnect(waves: 0), position: HeadEnd, \
              knowledge: Operator)]",
             "waves",
@@ -181,6 +200,10 @@ fn references_must_exist() {
         (
             "timeline=[(at:\"1h\", action: Disconnect(\"house\"))]",
             "no cohort",
+        ),
+        (
+            "timeline=[(at:\"1h\", action: CancelResponse(4, \"homes\"))]",
+            "no event 4",
         ),
         (
             "timeline=[(at:\"1h\", action: HeadendDown(1, \"1min\"))]",
