@@ -125,17 +125,17 @@ fn switches_and_orders_to_them_have_bounds() {
             "above 0",
         ),
         (
-            "timeline=[(at:\"1h\", action: DemandResponse(1, \"homes\", duration: \"90s\", \
+            "timeline=[(at:\"1h\", action: DemandResponse(id: 1, cohort: \"homes\", duration: \"90s\", \
              level: \"50%\"))]",
             "whole number of minutes",
         ),
         (
-            "timeline=[(at:\"1h\", action: DemandResponse(1, \"homes\", duration: \"1h\", \
+            "timeline=[(at:\"1h\", action: DemandResponse(id: 1, cohort: \"homes\", duration: \"1h\", \
              level: \"100%\"))]",
             "no limit",
         ),
         (
-            "timeline=[(at:\"1h\", action: DemandResponse(1, \"homes\", duration: \"1h\", \
+            "timeline=[(at:\"1h\", action: DemandResponse(id: 1, cohort: \"homes\", duration: \"1h\", \
              level: \"50%\", notice: \"2d\"))]",
             "at most 1d",
         ),
