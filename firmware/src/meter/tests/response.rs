@@ -161,7 +161,7 @@ fn an_event_outlives_a_loss_of_power_but_does_not_begin_after_its_end() {
     ] {
         let mut pair = Pair::joined(SwitchPolicy::default());
         pair.respond(limit(in_ten_minutes(), 0));
-        pair.meter(|meter, _, env| meter.power_off(env));
+        pair.meter(|meter, utc, env| meter.power_off(utc, env));
         pair.now = Instant::from_secs(dark);
         pair.meter(|meter, utc, env| meter.handle_timeout(utc, env));
         let events = core::iter::from_fn(|| pair.meter.poll_event());
