@@ -162,6 +162,17 @@ impl CapturePlan {
             && (self.cohorts.is_empty() || cohort())
     }
 
+    /// Whether a frame in the home of `meter` is captured at `time`.
+    ///
+    /// Homes have no link of the fleet and are captured whole: a sample of frames whose counters
+    /// do not follow each other is of little use.
+    pub fn selects_home(&self, fleet: &Fleet, meter: u32, time: Time) -> bool {
+        (self.from..self.until).contains(&time)
+            && self.has_meter(fleet, meter)
+            && self.links.is_empty()
+            && (self.protocols.is_empty() || self.protocols.contains(&crate::han::PROTOCOL))
+    }
+
     /// Whether `candidate` is captured.
     pub fn selects(&self, fleet: &Fleet, candidate: &Candidate<'_>) -> bool {
         (self.from..self.until).contains(&candidate.time)

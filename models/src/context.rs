@@ -71,11 +71,13 @@ pub enum Kind {
     Measure,
     /// A household opts out of demand response; the payload is the event.
     OptOut,
+    /// Something is due in the home area network of a meter.
+    Home,
 }
 
 impl Kind {
     /// Every kind, in the order of their codes.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::PowerOn,
         Self::PowerOff,
         Self::Boot,
@@ -101,6 +103,7 @@ impl Kind {
         Self::Round,
         Self::Measure,
         Self::OptOut,
+        Self::Home,
     ];
 
     /// The kind of an event.
@@ -147,6 +150,7 @@ impl Kind {
             Self::Round => "requests fall due",
             Self::Measure => "demand looked at",
             Self::OptOut => "household opts out",
+            Self::Home => "home area network due",
         }
     }
 }

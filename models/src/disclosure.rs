@@ -8,6 +8,7 @@ use firmware::crypto::{MacKey, Secret, Work};
 use firmware::eap;
 use firmware::eap::SessionId;
 use firmware::eap::psk::{LongTermKeys, SessionKeys};
+use firmware::ukmf::KeySummary;
 use firmware::ukmf::hierarchy::{KeyContext, Purpose, RootKey, key_id};
 
 use firmware::c1222::aptitle::{NETWORK_ROOT, Title};
@@ -40,9 +41,10 @@ impl Disclosure {
         Some(session_keys(fleet, self.meter, rand_p, rest.first_chunk()?))
     }
 
-    /// The C12.22 key `index` of the authentication, of which `keys` came.
-    pub fn c1222_key(&self, fleet: &Fleet, keys: &eap::Keys, index: u16) -> Option<Secret<16>> {
-        c1222_key(fleet, self.meter, keys, (self.key_id, index))
+    /// The key that `epoch` of the authentication tells of, of which `keys` came.
+    pub fn key(&self, keys: &eap::Keys, epoch: &KeySummary) -> Option<Secret<16>> {
+        let context = (epoch.purpose, epoch.index, epoch.key_id);
+        derived_key(self.meter, keys, context)
     }
 }
 
@@ -66,16 +68,25 @@ pub(crate) fn c1222_key(
     exported: &eap::Keys,
     (kid32, index): (u32, u16),
 ) -> Option<Secret<16>> {
+    let length = fleet.meter_firmware.keys.array_length.get();
+    let key_id = key_id(kid32, length, index);
+    derived_key(meter, exported, (Purpose::C1222Unicast, index, key_id))
+}
+
+fn derived_key(
+    meter: u32,
+    exported: &eap::Keys,
+    (purpose, index, key_id): (Purpose, u16, u8),
+) -> Option<Secret<16>> {
     let mut work = Work::NONE;
     let session_id = exported.session_id.as_bytes();
     let root = RootKey::derive(&exported.emsk, session_id, &mut work);
     let title = Title::relative(&Fleet::title_arcs(meter)).ok()?;
     let title = title.to_absolute(&NETWORK_ROOT).ok()?;
-    let length = fleet.meter_firmware.keys.array_length.get();
     let context = KeyContext {
-        purpose: Purpose::C1222Unicast,
+        purpose,
         index,
-        key_id: key_id(kid32, length, index),
+        key_id,
         ap_title: title.get().content(),
     };
     Some(root.key(&context, &mut work))

@@ -413,9 +413,10 @@ impl<A: Agenda> Domain<A> {
                 drift_ppb: meter.processor.clock.drift_ppb(),
                 epoch: *epoch,
             };
-            self.telemetry
-                .keys
-                .extend(meter.firmware.image.live_keys().map(record));
+            let image = &meter.firmware.image;
+            let home = image.han().into_iter().flat_map(|han| han.live_keys());
+            let live = image.live_keys().chain(home).map(record);
+            self.telemetry.keys.extend(live);
         }
         for instance in &mut instances {
             for (rank, epoch) in instance.image.live_keys() {
@@ -545,6 +546,7 @@ fn handle_meter_event<A: Agenda, X: Exchange>(
         Kind::Access => host.access(event.payload != 0),
         Kind::Measure => host.measure_tick(),
         Kind::OptOut => host.opt_out(event.payload),
+        Kind::Home => host.home(),
         Kind::Offer
         | Kind::Request
         | Kind::Admit
@@ -582,6 +584,7 @@ fn handle_instance_event<A: Agenda, X: Exchange>(
         | Kind::Access
         | Kind::Measure
         | Kind::OptOut
+        | Kind::Home
         | Kind::Admit
         | Kind::Medium
         | Kind::PowerOn

@@ -16,6 +16,7 @@ use crate::cost::{McuCost, ServerCost};
 use crate::dist::Dist;
 use crate::distribution::{Sites, SupplyPlan};
 use crate::grid::GridPlan;
+use crate::han::HanPlan;
 use crate::link::{Direction, LaneProfile, LinkProfile};
 use crate::load::LoadModel;
 use crate::meter::{MeteringPlan, ResponsePlan};
@@ -65,6 +66,8 @@ pub struct Cohort {
     pub metering: Option<MeteringPlan>,
     /// What homes do about demand response; nothing if absent.
     pub response: Option<ResponsePlan>,
+    /// Home area networks, if there are any.
+    pub han: Option<HanPlan>,
 }
 
 /// The head-end.

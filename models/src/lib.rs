@@ -31,6 +31,7 @@ pub mod domain;
 pub mod event;
 pub mod fleet;
 pub mod grid;
+pub mod han;
 pub mod headend;
 pub mod link;
 pub mod load;

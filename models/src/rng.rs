@@ -65,6 +65,18 @@ pub enum Purpose {
     Household = 50,
     /// Errors of a meter's sensors.
     Sensor = 51,
+    /// Installation codes of the devices of a home.
+    HomeDevice = 60,
+    /// Challenges and pauses of the devices of a home.
+    HomeProtocol = 61,
+    /// Backoff and loss on the air of a home.
+    HomeAir = 62,
+    /// When the devices of a home get power.
+    HomeTiming = 63,
+    /// Whose energy management system takes part in demand events.
+    HomeParticipation = 64,
+    /// What an intruder in a home does.
+    HomeIntruder = 65,
 }
 
 /// Words that one refill yields: a ChaCha block.

@@ -14,6 +14,7 @@ use crate::clock::Clock;
 use crate::concentrator::{Admission, Concentrator, Mains, Meshes};
 use crate::dist;
 use crate::fleet::{Fleet, PskPolicy};
+use crate::han::Home;
 use crate::headend::{Downlink, Instance, Station, Trunk, Visitors};
 use crate::link::{Lane, Segment, StationId};
 use crate::load::House;
@@ -79,6 +80,11 @@ pub(crate) fn meter(fleet: &Fleet, meter: u32) -> MeterBundle {
     if stream(Purpose::BackFeed).chance(cohort.back_feed_ppb) {
         image.sense_load_side(true);
     }
+    let home = cohort.han.as_ref().map(|plan| {
+        let (home, coordinator) = Home::new(fleet, meter, plan);
+        image.equip_han(coordinator);
+        Box::new(home)
+    });
     MeterBundle {
         placement: Placement {
             meter,
@@ -131,6 +137,7 @@ pub(crate) fn meter(fleet: &Fleet, meter: u32) -> MeterBundle {
                 Box::new(Metering::new(plan, house, fleet.seed, meter))
             }),
             response: None,
+            home,
         },
     }
 }

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use firmware::c1222::epsem::Mode;
 use firmware::crypto::Work;
+use firmware::han::Content;
 use firmware::headend::{CommandReport, RequestReport};
 use firmware::meter::SwitchStep;
 use firmware::metrology::Registers;
@@ -301,6 +302,23 @@ pub enum NodeId {
     Instance(u32),
     /// A concentrator.
     Concentrator(u32),
+    /// A device in the home of a meter.
+    HomeDevice(u32),
+}
+
+/// A captured transmission in a home.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HomeFrame {
+    /// The end of the frame.
+    pub time: Time,
+    /// The meter of the home.
+    pub meter: u32,
+    /// Whether the meter sent it, or a device.
+    pub from_meter: bool,
+    /// Whether it came through.
+    pub received: bool,
+    /// The PSDU, with its check sequence.
+    pub octets: Vec<u8>,
 }
 
 /// A bounded-error histogram of durations: 16 buckets per power of two.
@@ -410,6 +428,10 @@ pub struct Telemetry {
     pub rejects: BTreeMap<(NodeId, &'static str, &'static str), u64>,
     /// Traffic by link profile, direction and message type.
     pub traffic: Vec<TrafficCount>,
+    /// Traffic in homes.
+    pub home_traffic: BTreeMap<(Direction, Content), TrafficCount>,
+    /// Captured frames in homes, in no order but that of the events.
+    pub home_frames: Vec<HomeFrame>,
     /// Captured datagrams, in no order but that of the events.
     pub captured: Vec<Captured>,
     /// What the keys of captured meters follow from.

@@ -336,3 +336,55 @@ fn recorded_sessions_with_everything_that_pana_has_are_sound() {
         assert!(count(filter) > 0, "there is {what}");
     }
 }
+
+/// Two homes with everything that is said there: joining, rotations, an event, an outage.
+const HOMES: &str = r#"Scenario(
+    name: "homes",
+    seed: 4,
+    duration: "90min",
+    cohorts: [(
+        name: "homes", count: 2, medium: "wan",
+        han: (displays: 1, hems: 1, loss: "5%", events: [
+            (at: "10min", start: "20min", duration: "30min"),
+        ]),
+    )],
+    media: {"wan": Wan(loss: "1%")},
+    keys: (session_lifetime: "1h", reauthenticate: Every("30min"), overlap: "2min"),
+    timeline: [(at: "50min", action: Outage(duration: "5min"))],
+)"#;
+
+#[test]
+fn frames_in_homes_are_authentic_and_decrypt() {
+    let Some(tshark) = tshark() else { return };
+    let folder = fresh_folder("homes");
+    let loaded = load_text("homes.ron", HOMES, &[]).unwrap_or_else(|report| panic!("{report}"));
+    let file = capture(&folder, &loaded);
+    let tables = file.with_extension("wireshark");
+    let none = file.with_extension("none");
+    let wrong = format!("wpan && ({WRONG} || !(wpan.fcs_ok == 1))");
+    for meter in 0..2 {
+        let own = tables.join(format!("meter-{meter:06}/1"));
+        let other = tables.join(format!("meter-{:06}/1", 1 - meter));
+        let home = format!("frame.comment contains \"home of meter {meter};\"");
+        let fields = ["frame.number", "frame.comment"];
+        let filter = format!("{home} && ({wrong})");
+        assert_eq!(show(&tshark, &file, &own, &filter, &fields), [""; 0]);
+
+        let secured = format!("{home} && wpan.aux_sec.frame_counter");
+        let kinds = |config: &Path| -> BTreeSet<String> {
+            let payloads = show(&tshark, &file, config, &secured, &["data.data"]);
+            assert!(payloads.len() > 1_000);
+            let kind = |payload: &String| payload.get(..2).unwrap_or("").to_owned();
+            payloads.iter().map(kind).collect()
+        };
+        // Key request, transport, confirmation; usage, demand event, answer.
+        let known = ["01", "02", "03", "10", "12", "13"].map(str::to_owned);
+        assert_eq!(kinds(&own), BTreeSet::from(known));
+        let failed = format!("{secured} && wpan.decrypt_error");
+        let number = ["frame.number"];
+        assert_eq!(show(&tshark, &file, &own, &failed, &number), [""; 0]);
+        // The keys of the neighbours open nothing.
+        let all = show(&tshark, &file, &none, &secured, &number);
+        assert_eq!(show(&tshark, &file, &other, &failed, &number), all);
+    }
+}

@@ -60,6 +60,8 @@ pub struct Transmit {
     pub channel: u8,
     /// Whether it is to be acknowledged.
     pub acknowledged: bool,
+    /// The place of the enrolled device that a frame of the coordinator is for.
+    pub slot: Option<u8>,
     /// What it is.
     pub content: Content,
 }
@@ -447,7 +449,12 @@ impl Coordinator {
         }
         if let Some((address, true)) = self.denied {
             self.denied = None;
-            return self.put_association(address, BROADCAST, AssociationStatus::AccessDenied, out);
+            return self.put_association(
+                (address, None),
+                BROADCAST,
+                AssociationStatus::AccessDenied,
+                out,
+            );
         }
         (0..self.peers.len()).find_map(|slot| self.poll_peer(slot, out, env))
     }
@@ -471,12 +478,12 @@ impl Coordinator {
     fn put_beacon(&mut self, out: &mut [u8]) -> Option<Transmit> {
         let header = key::header(FrameKind::Beacon, self.number(), None, self.own());
         let len = key::put_plain(&header, out, command::put_beacon).ok()?;
-        Some(self.transmit(len, false, Content::Joining, InFlight::Other))
+        Some(self.transmit(len, None, Content::Joining, InFlight::Other))
     }
 
     fn put_association(
         &mut self,
-        address: u64,
+        (address, slot): (u64, Option<u8>),
         short: u16,
         status: AssociationStatus,
         out: &mut [u8],
@@ -485,7 +492,9 @@ impl Coordinator {
         let header = key::header(FrameKind::Command, self.number(), destination, self.own());
         let response = Command::AssociationResponse { short, status };
         let len = key::put_plain(&header, out, |writer| response.emit(writer)).ok()?;
-        Some(self.transmit(len, true, Content::Joining, InFlight::Other))
+        let mut sent = self.transmit(len, slot, Content::Joining, InFlight::Other);
+        sent.acknowledged = true;
+        Some(sent)
     }
 
     fn poll_peer(&mut self, slot: usize, out: &mut [u8], env: &mut Env<'_>) -> Option<Transmit> {
@@ -494,7 +503,12 @@ impl Coordinator {
             let slot = slot as u8;
             self.events.push_back(CoordinatorEvent::Associated { slot });
             let address = self.peers[usize::from(slot)].address;
-            return self.put_association(address, short, AssociationStatus::Success, out);
+            return self.put_association(
+                (address, Some(slot)),
+                short,
+                AssociationStatus::Success,
+                out,
+            );
         }
         if !self.peers[slot].association.is_complete() {
             return None;
@@ -508,7 +522,7 @@ impl Coordinator {
             let target = (&mut *out, &mut *env.work);
             let len = peer.install.seal(header, level, own, &transport, target);
             self.number();
-            return Some(self.transmit(len.ok()?, true, Content::Key, InFlight::Other));
+            return Some(self.transmit(len.ok()?, Some(slot as u8), Content::Key, InFlight::Other));
         }
         let (message, content, in_flight) = if let Some(note) = peer.notes.due(env.now) {
             (note, Content::Note, InFlight::Note { slot })
@@ -519,13 +533,13 @@ impl Coordinator {
         let key = peer.keys.sending(env.now)?;
         let len = key.seal(header, level, own, &message, (out, env)).ok()?;
         self.number();
-        Some(self.transmit(len, true, content, in_flight))
+        Some(self.transmit(len, Some(slot as u8), content, in_flight))
     }
 
     fn transmit(
         &mut self,
         len: usize,
-        acknowledged: bool,
+        slot: Option<u8>,
         content: Content,
         in_flight: InFlight,
     ) -> Transmit {
@@ -533,7 +547,8 @@ impl Coordinator {
         Transmit {
             len,
             channel: self.policy.channel,
-            acknowledged,
+            acknowledged: slot.is_some(),
+            slot,
             content,
         }
     }

@@ -535,6 +535,7 @@ impl Node {
             len,
             channel: self.channel()?,
             acknowledged,
+            slot: None,
             content,
         })
     }

@@ -13,6 +13,7 @@ use crate::alarm::AlarmClock;
 use crate::clock::Clock;
 use crate::concentrator::Admission;
 use crate::datagram::Handle;
+use crate::han::Home;
 use crate::link::Lane;
 use crate::load::House;
 use crate::rng::Stream;
@@ -123,6 +124,8 @@ pub struct Premise {
     pub metering: Option<Box<Metering>>,
     /// Where the household has been told of demand response.
     pub response: Option<Box<Response>>,
+    /// Where there is a home area network.
+    pub home: Option<Box<Home>>,
 }
 
 /// Everything that a meter entity is made of.

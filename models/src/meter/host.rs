@@ -76,6 +76,7 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
             _ => self.now + boot,
         };
         self.post(time, Kind::Boot, cycle);
+        self.power_home();
     }
 
     /// Power is lost: what is not in non-volatile memory is gone.
@@ -95,6 +96,7 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
         self.with_firmware(|image, utc, env| image.power_off(utc, env));
         self.take_metering_events();
         self.drain_events();
+        self.darken_home();
         if let Some(attempt) = self.meter.firmware.attempt.take() {
             self.record_attempt(
                 attempt,
@@ -236,6 +238,9 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
                 .house
                 .draw_in_addition(supplied * response.returned_wh(from, until));
             supplied *= 1.0 - response.held(from, until);
+        }
+        if let Some(home) = &mut premise.home {
+            supplied *= home.unshed(plan.interval, self.now);
         }
         let watt_hours =
             premise
@@ -494,6 +499,7 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
             self.record_attempt(attempt, &ending, done);
         }
         self.rearm();
+        self.arm_home();
     }
 
     fn with_firmware(&mut self, action: impl FnOnce(&mut Meter, u32, &mut Env<'_>)) -> Work {
@@ -624,7 +630,7 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
         }
     }
 
-    pub(super) fn post(&mut self, time: Time, kind: Kind, payload: u32) {
+    pub(crate) fn post(&mut self, time: Time, kind: Kind, payload: u32) {
         let target = self.meter.placement.meter;
         let sequence = &mut self.meter.processor.posted;
         self.context.post(time, kind, target, sequence, payload);

@@ -145,7 +145,7 @@ struct Place {
 
 impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
     /// Tells the firmware everything that was measured until now.
-    pub(super) fn measure(&mut self) {
+    pub(crate) fn measure(&mut self) {
         if !self.meter.supply.powered {
             return;
         }

@@ -22,6 +22,7 @@ pub(super) fn section(run: &Run) -> Result<Section, Error> {
     let columns = [
         "meter",
         "side",
+        "purpose",
         "c1222_key_id",
         "derived_at_ns",
         "superseded_at_ns",
@@ -95,7 +96,10 @@ impl Keys {
         let lifetimes = seconds(frame, "lifetime_ns")?;
         let sent = floats(frame, "messages_sent")?;
         let received = floats(frame, "messages_received")?;
-        let at_meter = (0..frame.height()).filter(|row| names[sides[*row]] == label::METER);
+        let (purposes, purpose_names) = labels(frame, "purpose")?;
+        let at_meter = (0..frame.height()).filter(|row| {
+            names[sides[*row]] == label::METER && purpose_names[purposes[*row]] == label::UNICAST
+        });
         let mut keys: Vec<_> = at_meter
             .map(|row| Key {
                 meter: meters[row],

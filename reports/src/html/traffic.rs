@@ -11,7 +11,7 @@ use super::section::Section;
 use crate::export::Table;
 use crate::number::{Prefix, percent, prefixed, significant};
 use crate::plot::{About, Axis, Band, Figure, Size, Stack};
-use crate::schema::Row;
+use crate::schema::{Row, label};
 use crate::{Error, TrafficRow};
 
 /// Message types that get a band of their own; the others share one.
@@ -20,6 +20,7 @@ const BANDS: usize = 7;
 pub(super) fn section(run: &Run) -> Result<Section, Error> {
     let mut section = Section::new("traffic", "Traffic", lead(run));
     let columns = [
+        "medium",
         "direction",
         "protocol",
         "message_type",
@@ -46,9 +47,12 @@ pub(super) fn section(run: &Run) -> Result<Section, Error> {
     Ok(section)
 }
 
-/// The fleet's own traffic: what attackers send is counted with the attacks.
+/// The fleet's own datagrams: what attackers send is counted with the attacks, and frames in
+/// homes are no datagrams.
 fn benign(frame: &DataFrame) -> PolarsResult<DataFrame> {
-    frame.filter(&frame.column("attacker")?.is_null())
+    let frame = frame.filter(&frame.column("attacker")?.is_null())?;
+    let medium = frame.column("medium")?.str()?;
+    frame.filter(&medium.iter().map(|name| name != Some(label::HAN)).collect())
 }
 
 fn lead(run: &Run) -> String {

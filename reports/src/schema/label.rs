@@ -16,6 +16,13 @@ pub const UP: &str = "up";
 /// From the head-end to the meter.
 pub const DOWN: &str = "down";
 
+/// A key between a meter and the head-end.
+pub const UNICAST: &str = "unicast";
+/// The medium of home area networks, and the purpose of their link keys.
+pub const HAN: &str = "han";
+/// A device in the home of a meter.
+pub const HOME_DEVICE: &str = "home_device";
+
 /// First authentication of a PANA session (RFC 5191 §4.1).
 pub const INITIAL: &str = "initial";
 /// Re-authentication within a PANA session (RFC 5191 §4.3).

@@ -34,6 +34,7 @@ pub const TABLES: &[&TableDef] = &[
     tables::AttackRow::TABLE,
     tables::CommandRow::TABLE,
     tables::RequestRow::TABLE,
+    tables::HanRow::TABLE,
     tables::GridRow::TABLE,
     tables::RegisterRow::TABLE,
     tables::DemandRow::TABLE,

@@ -285,9 +285,9 @@ table! {
 table! {
     /// One row per node, protocol, cause and time bin in which the node discarded something.
     pub table "rejects" => RejectRow, RejectColumns {
-        /// Kind of node: `meter`, `concentrator` or `headend`.
+        /// Kind of node: `meter`, `concentrator`, `headend` or `home_device`.
         node: &'static str = Identifier,
-        /// Index of the node among those of its kind.
+        /// Index of the node among those of its kind; of devices in homes that of their meter.
         node_id: u32 = Identifier,
         /// Protocol whose rules ordered the discard.
         protocol: &'static str = Identifier,
@@ -414,6 +414,58 @@ table! {
         outcome: &'static str = Identifier,
         /// Why the request did not succeed; missing on success.
         cause: Option<&'static str> = Identifier,
+    }
+}
+
+table! {
+    /// One row per device of a home area network and time bin, in order of meter and device.
+    pub table "han" => HanRow, HanColumns {
+        /// Meter whose home it is.
+        meter: u32 = Identifier,
+        /// Place of the device in the home, from 0; displays come first.
+        device: u32 = Identifier,
+        /// `display` or `hems`.
+        kind: &'static str = Identifier,
+        /// Start of the bin.
+        bin_start_ns: i64 = Nanoseconds,
+        /// Width of the bin.
+        bin_ns: i64 = Nanoseconds,
+        /// Frames of the meter to the device, each counted once.
+        frames_down: u64 = Count,
+        /// Frames of the device, each counted once.
+        frames_up: u64 = Count,
+        /// Transmissions that repeat a frame, in both directions.
+        retransmissions: u64 = Count,
+        /// Frames that did not come through, in both directions.
+        frames_lost: u64 = Count,
+        /// Octets of all transmissions (PSDU, without preambles and acknowledgements).
+        bytes: u64 = Bytes,
+        /// Time on the air of all transmissions, with preambles and acknowledgements.
+        airtime_ns: i64 = Nanoseconds,
+        /// Updates that the meter sent.
+        updates_sent: u64 = Count,
+        /// Updates that the device has got.
+        updates_received: u64 = Count,
+        /// Time with power.
+        powered_ns: i64 = Nanoseconds,
+        /// Of it, time in which what the device knew was older than two update periods.
+        stale_ns: i64 = Nanoseconds,
+        /// Times that the device has associated.
+        associations: u64 = Count,
+        /// Link keys that the device has taken into use.
+        keys: u64 = Count,
+        /// Id of the link key in use at the end of the bin; missing without one.
+        key_id: Option<u32> = Identifier,
+        /// Demand events that the device has answered.
+        events_answered: u64 = Count,
+        /// Of these, those in which it takes part.
+        events_accepted: u64 = Count,
+        /// Frames that the device discarded.
+        rejects: u64 = Count,
+        /// Power as a display shows it at the end of the bin; missing on other devices.
+        shown_w: Option<f64> = Watts,
+        /// Energy of the last 24 hours as a display shows it; missing on other devices.
+        shown_day_wh: Option<u64> = WattHours,
     }
 }
 

@@ -8,8 +8,9 @@ use super::Builder;
 use super::table::Table;
 use crate::schema::{Row, TableDef, label};
 use crate::{
-    AttackRow, AuthRow, CommandRow, DemandRow, Error, GridRow, HeadendRow, KeyRow, MessageRow,
-    MeterRow, ReadRow, RegisterRow, RejectRow, RequestRow, ResponseRow, Results, TrafficRow,
+    AttackRow, AuthRow, CommandRow, DemandRow, Error, GridRow, HanRow, HeadendRow, KeyRow,
+    MessageRow, MeterRow, ReadRow, RegisterRow, RejectRow, RequestRow, ResponseRow, Results,
+    TrafficRow,
 };
 
 pub(super) const NANOSECONDS: f64 = 1e9;
@@ -28,6 +29,7 @@ const SECTIONS: &[(&TableDef, Section)] = &[
     (AttackRow::TABLE, super::attacks::attacks),
     (CommandRow::TABLE, super::switching::commands),
     (RequestRow::TABLE, super::requests::requests),
+    (HanRow::TABLE, super::han::han),
     (GridRow::TABLE, super::switching::grid),
     (RegisterRow::TABLE, super::metering::registers),
     (DemandRow::TABLE, super::metering::demand),
@@ -141,7 +143,9 @@ fn auth(frame: &Table<'_>, out: &mut Builder) -> PolarsResult<()> {
 
 /// Keys as meters held them.
 fn keys(frame: &Table<'_>, out: &mut Builder) -> PolarsResult<()> {
-    let at_meter = frame.is("side", label::METER)?;
+    // The link keys of homes have metrics of their own.
+    let unicast = frame.is("purpose", label::UNICAST)?;
+    let at_meter = and(&frame.is("side", label::METER)?, &unicast);
     let expired = and(&at_meter, &frame.is("end_reason", label::EXPIRED)?);
     let superseded: Vec<bool> = frame
         .options("superseded_at_ns")?
@@ -270,7 +274,9 @@ fn reads(frame: &Table<'_>, out: &mut Builder) -> PolarsResult<()> {
 fn traffic(frame: &Table<'_>, out: &mut Builder) -> PolarsResult<()> {
     let attacker = frame.column("attacker")?;
     let forged: Vec<bool> = attacker.str()?.iter().map(|name| name.is_some()).collect();
-    let own: Vec<bool> = forged.iter().map(|forged| !forged).collect();
+    let homes = frame.is("medium", label::HAN)?;
+    let own = forged.iter().zip(&homes);
+    let own: Vec<bool> = own.map(|(forged, home)| !forged && !home).collect();
     let sum = |column: &str, rows: &[bool]| -> PolarsResult<f64> {
         Ok(frame.numbers_where(column, rows)?.iter().sum())
     };
@@ -288,6 +294,11 @@ fn traffic(frame: &Table<'_>, out: &mut Builder) -> PolarsResult<()> {
     ] {
         out.number(path, doc, Some(sum(column, &forged)?));
     }
+    out.number(
+        "traffic.han_bytes",
+        "Octets of frames in homes, which the numbers of datagrams leave out.",
+        Some(sum("bytes", &homes)?),
+    );
     // All other numbers are those of the fleet's own datagrams.
     let bytes_of = |column: &str, label: &str| -> PolarsResult<f64> {
         sum("bytes", &and(&own, &frame.is(column, label)?))

@@ -6,13 +6,16 @@
 //! |---|---|---|
 //! | `session` | an authentication succeeded | `time_ns`, `meter`, `identity`, `address`, `kid32`, `session_id`, `tek`, `msk`, `emsk`, `pana_auth_key`, `pana_integrity` |
 //! | `key` | a C12.22 key ended, or the run | `meter`, `kid32`, `index`, `c1222_key_id`, `key`, `derived_at_ns`, `activated_at_ns`, `superseded_at_ns`, `ended_at_ns`, `end_reason` |
+//! | `han_key` | a link key of a home ended, or the run | those of `key` |
+//! | `installation_key` | the run ended | `meter`, `device`, `key` |
 //!
 //! Octet strings are hexadecimal; times are nanoseconds of virtual time, as in the table `keys`,
 //! and null for what has not happened; `pana_integrity` is the number of RFC 7296 §3.3.2.
 //!
 //! Wireshark finds a key by its C12.22 key id alone, which every meter uses, and reuses after 224
 //! authentications. So `NAME.wireshark` has for each meter, and each time it has gone through its
-//! key ids, a configuration folder of its own: `meter-000012/1`, `meter-000012/2` and so on.
+//! key ids, a configuration folder of its own: `meter-000012/1`, `meter-000012/2` and so on. For
+//! homes it has a table of keys by their index, all of which it tries.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -21,6 +24,7 @@ use std::io::{self, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use firmware::ukmf::Purpose;
 use models::capture::SocketPorts;
 use models::disclosure::Disclosure;
 use models::fleet::Fleet;
@@ -38,6 +42,9 @@ const TABLES_MAX: usize = 1_000;
 /// What Wireshark has to know besides the keys: relative titles are below the network root.
 const PREFERENCES: &str = "c1222.decrypt: TRUE\nc1222.baseoid: 2.16.124.113620.1.22.0\n";
 
+/// What Wireshark would take the messages of homes for.
+const NO_GUESSES: &str = "zbee_nwk\nlwm\n6lowpan\n";
+
 /// The key ids of one meter that Wireshark can tell apart.
 type Generation = BTreeMap<u8, String>;
 
@@ -50,6 +57,8 @@ pub(super) struct KeyLog {
     tables: PathBuf,
     sessions: BTreeMap<u32, Vec<Disclosure>>,
     generations: BTreeMap<u32, Vec<Generation>>,
+    /// Link keys of homes by meter, with their ids.
+    homes: BTreeMap<u32, Vec<(u8, String)>>,
 }
 
 impl KeyLog {
@@ -64,6 +73,7 @@ impl KeyLog {
             tables,
             sessions: BTreeMap::new(),
             generations: BTreeMap::new(),
+            homes: BTreeMap::new(),
         })
     }
 
@@ -82,7 +92,8 @@ impl KeyLog {
         ended.retain(|record| record.side == Side::Meter);
         ended.sort_by_key(|record| {
             let epoch = &record.epoch;
-            (record.time, record.meter, epoch.kid32, epoch.index)
+            let purpose = u8::from(epoch.purpose);
+            (record.time, record.meter, epoch.kid32, purpose, epoch.index)
         });
         for record in ended {
             self.write_key(&record)?;
@@ -96,6 +107,10 @@ impl KeyLog {
 
     /// Completes the log and writes the tables.
     pub(super) fn finish(mut self) -> io::Result<()> {
+        let mut homes = std::mem::take(&mut self.homes);
+        for (meter, keys) in &mut homes {
+            self.write_installation_keys(*meter, keys)?;
+        }
         self.out.flush()?;
         for (meter, generations) in self.generations {
             for (number, generation) in (1..).zip(generations) {
@@ -108,10 +123,38 @@ impl KeyLog {
                 }
                 fs::write(folder.join("c1222_decryption_table"), table)?;
                 fs::write(folder.join("preferences"), PREFERENCES)?;
+                if let Some(keys) = homes.get(&meter) {
+                    fs::write(folder.join("ieee802154_keys"), table_of_home(keys))?;
+                    fs::write(folder.join("disabled_protos"), NO_GUESSES)?;
+                }
                 if let Some(ports) = socket_ports(&self.fleet) {
                     fs::write(folder.join("decode_as_entries"), decode_as(ports))?;
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// Logs the installation keys of a home and adds them to its table.
+    fn write_installation_keys(
+        &mut self,
+        meter: u32,
+        table: &mut Vec<(u8, String)>,
+    ) -> io::Result<()> {
+        let fleet = &*self.fleet;
+        let Some(plan) = &fleet.cohorts[fleet.cohort_of(meter)].han else {
+            return Ok(());
+        };
+        for (device, key) in plan.installation_keys(fleet, meter).iter().enumerate() {
+            let key = hex(key.expose());
+            let line = json!({
+                "type": "installation_key",
+                "meter": meter,
+                "device": device,
+                "key": key,
+            });
+            writeln!(self.out, "{line}")?;
+            table.push((0, key));
         }
         Ok(())
     }
@@ -144,15 +187,16 @@ impl KeyLog {
         let session = sessions.and_then(|all| all.iter().rev().find(is));
         let key = session.and_then(|session| {
             let keys = session.session_keys(&self.fleet)?;
-            session.c1222_key(&self.fleet, &keys.exported, epoch.index)
+            session.key(&keys.exported, epoch)
         });
         // A meter that is not captured discloses nothing.
         let Some(key) = key else {
             return Ok(());
         };
         let (row, key) = (key_row(record, &self.keys), hex(key.expose()));
+        let home = epoch.purpose == Purpose::HanLink;
         let line = json!({
-            "type": "key",
+            "type": if home { "han_key" } else { "key" },
             "meter": row.meter,
             "kid32": row.kid32,
             "index": epoch.index,
@@ -165,7 +209,12 @@ impl KeyLog {
             "end_reason": row.end_reason,
         });
         writeln!(self.out, "{line}")?;
-        self.tabulate(record.meter, epoch.key_id, key);
+        if home {
+            let keys = self.homes.entry(record.meter).or_default();
+            keys.push((epoch.key_id, key));
+        } else {
+            self.tabulate(record.meter, epoch.key_id, key);
+        }
         Ok(())
     }
 
@@ -186,6 +235,15 @@ impl KeyLog {
             _ => generations.push(Generation::from([(key_id, key)])),
         }
     }
+}
+
+/// The keys of a home as Wireshark reads them: key, index, and that it is not hashed.
+fn table_of_home(keys: &[(u8, String)]) -> String {
+    keys.iter().fold(String::new(), |mut table, (index, key)| {
+        // Writing to a text does not fail.
+        let _ = writeln!(table, "\"{key}\",\"{index}\",\"No hash\"");
+        table
+    })
 }
 
 /// The ports of the sockets at which a capture is taken, if it is.

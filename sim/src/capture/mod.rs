@@ -9,6 +9,7 @@
 //! | Ethernet | Ethernet, with padding and check sequence | those of the frame |
 //! | WAN, cellular | raw IP | those of the packet |
 //! | Wi-Fi | raw IP; the frame around it is encrypted | those of the frame, more than captured |
+//! | homes | IEEE 802.15.4 with check sequence, every transmission | those of the frame |
 //! | meshes, power lines | raw IP, once per datagram | in the comment: the model has no frames |
 //!
 //! A comment at each packet says who sent it to whom, what it is, what became of it, and whether
@@ -29,6 +30,7 @@ use std::sync::Arc;
 use models::capture::{Captured, Fate};
 use models::fleet::Fleet;
 use models::link::{Direction, Medium};
+use models::telemetry::HomeFrame;
 use models::time::Time;
 
 use crate::run::{FleetDomain, VERSION};
@@ -41,6 +43,8 @@ pub const FILE: &str = "capture.pcapng";
 
 /// The interface of the network that remote attackers come from.
 const NETWORK: &str = "network";
+/// Octets of the check sequence of IEEE 802.15.4.
+const FCS_OCTETS: u8 = firmware::han::frame::FCS_LEN as u8;
 
 /// The file system refused.
 #[derive(Debug, thiserror::Error)]
@@ -72,6 +76,10 @@ pub struct Capture {
     contents: Contents,
     /// What left its sender, by the clock of a busy processor, after the time reached so far.
     pending: Vec<Captured>,
+    /// The same of frames in homes.
+    pending_homes: Vec<HomeFrame>,
+    /// Number of the interface of homes.
+    homes: u32,
     frame: Vec<u8>,
     comment: String,
 }
@@ -106,10 +114,20 @@ impl Capture {
                     fcs_octets: 0,
                 })?;
             }
+            let homes = fleet.cohorts.iter().any(|cohort| cohort.han.is_some());
+            let network = usize::from(at_sockets || !fleet.attackers.is_empty());
+            if homes {
+                writer.interface(&Interface {
+                    name: reports::label::HAN,
+                    description: "the air in homes: one packet per transmission",
+                    link_type: pcapng::IEEE802_15_4,
+                    fcs_octets: FCS_OCTETS,
+                })?;
+            }
             let keys = KeyLog::create(path, Arc::clone(&fleet), keys.clone())?;
-            Ok((writer, keys))
+            Ok((writer, keys, (fleet.links.len() + network) as u32))
         };
-        let (writer, keys) = begin().map_err(|source| CaptureError {
+        let (writer, keys, homes) = begin().map_err(|source| CaptureError {
             path: path.to_owned(),
             source,
         })?;
@@ -122,6 +140,8 @@ impl Capture {
                 ..Contents::default()
             },
             pending: Vec::new(),
+            pending_homes: Vec::new(),
+            homes,
             frame: Vec::new(),
             comment: String::new(),
         })
@@ -142,6 +162,7 @@ impl Capture {
         for domain in domains.iter_mut() {
             let telemetry = domain.world_mut().telemetry_mut();
             self.pending.append(&mut telemetry.captured);
+            self.pending_homes.append(&mut telemetry.home_frames);
             disclosed.append(&mut telemetry.disclosed);
             // The recorder takes them for its table.
             ended.extend_from_slice(&telemetry.keys);
@@ -155,12 +176,15 @@ impl Capture {
             } = *captured;
             (time, meter, link, captured.direction)
         });
+        self.pending_homes
+            .sort_by_key(|frame| (frame.time, frame.meter));
         let due = self.pending.partition_point(|captured| captured.time < now);
+        let of_homes = &self.pending_homes;
+        let due_of_homes = of_homes.partition_point(|frame| frame.time < now);
         let mut pending = std::mem::take(&mut self.pending);
-        let written = pending
-            .drain(..due)
-            .try_for_each(|captured| self.write(&captured));
-        self.pending = pending;
+        let mut homes = std::mem::take(&mut self.pending_homes);
+        let written = self.write_all(pending.drain(..due), homes.drain(..due_of_homes));
+        (self.pending, self.pending_homes) = (pending, homes);
         written.map_err(|source| self.error(source))
     }
 
@@ -186,6 +210,43 @@ impl Capture {
             path: self.contents.path.clone(),
             source,
         }
+    }
+
+    /// Writes both, each in the order of its times, in the order of their times.
+    fn write_all(
+        &mut self,
+        datagrams: impl Iterator<Item = Captured>,
+        frames: impl Iterator<Item = HomeFrame>,
+    ) -> io::Result<()> {
+        let mut frames = frames.peekable();
+        for datagram in datagrams {
+            while let Some(frame) = frames.next_if(|frame| frame.time < datagram.time) {
+                self.write_frame(&frame)?;
+            }
+            self.write(&datagram)?;
+        }
+        frames.try_for_each(|frame| self.write_frame(&frame))
+    }
+
+    fn write_frame(&mut self, frame: &HomeFrame) -> io::Result<()> {
+        let way = if frame.from_meter {
+            "from the meter"
+        } else {
+            "to the meter"
+        };
+        let fate = if frame.received { "" } else { "; ended: lost" };
+        let comment = format!("home of meter {}; {way}{fate}", frame.meter);
+        self.contents.packets += 1;
+        self.contents.octets += frame.octets.len() as u64;
+        let start_ns = self.fleet.start_utc_s * 1_000_000_000;
+        self.writer.packet(&Packet {
+            interface: self.homes,
+            time_ns: start_ns + frame.time.as_nanos(),
+            inbound: !frame.from_meter,
+            octets: &frame.octets,
+            original_octets: frame.octets.len() as u32,
+            comment: &comment,
+        })
     }
 
     fn write(&mut self, captured: &Captured) -> io::Result<()> {

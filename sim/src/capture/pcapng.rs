@@ -6,6 +6,8 @@ use std::io::{self, Write};
 pub const ETHERNET: u16 = 1;
 /// Link type LINKTYPE_RAW: IPv4 or IPv6 packets.
 pub const RAW_IP: u16 = 101;
+/// Link type LINKTYPE_IEEE802_15_4_WITHFCS: frames with their check sequence.
+pub const IEEE802_15_4: u16 = 195;
 
 pub(super) const SECTION_HEADER: u32 = 0x0A0D_0D0A;
 pub(super) const INTERFACE_DESCRIPTION: u32 = 1;

@@ -4,6 +4,7 @@
 //! time. It orders what they observed by time and meter, so a file's octets depend neither on
 //! threads nor on how the fleet is divided into domains.
 
+mod han;
 mod metering;
 mod response;
 mod rows;
@@ -14,6 +15,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use firmware::han::Content;
+use firmware::ukmf::Purpose;
 use models::datagram::MessageType;
 use models::fleet::Fleet;
 use models::link::Direction;
@@ -23,8 +26,8 @@ use models::telemetry::{
 };
 use models::time::{Duration, Time};
 use reports::schema::tables::{
-    AttackRow, AuthRow, CommandRow, DemandRow, GridRow, HeadendRow, KeyRow, MessageRow, MeterRow,
-    ReadRow, RegisterRow, RejectRow, RequestRow, ResponseRow, TrafficRow,
+    AttackRow, AuthRow, CommandRow, DemandRow, GridRow, HanRow, HeadendRow, KeyRow, MessageRow,
+    MeterRow, ReadRow, RegisterRow, RejectRow, RequestRow, ResponseRow, TrafficRow,
 };
 use reports::{Error, Provenance, TableWriter};
 
@@ -71,6 +74,7 @@ struct Writers {
     attacks: Option<TableWriter<AttackRow>>,
     commands: Option<TableWriter<CommandRow>>,
     requests: Option<TableWriter<RequestRow>>,
+    han: Option<TableWriter<HanRow>>,
     grid: Option<TableWriter<GridRow>>,
     registers: Option<TableWriter<RegisterRow>>,
     demand: Option<TableWriter<DemandRow>>,
@@ -104,6 +108,7 @@ struct Buffers {
     traffic: Vec<TrafficCount>,
     attacks: Vec<AttackRecord>,
     requests: Vec<RequestRecord>,
+    home_traffic: BTreeMap<(Direction, Content), TrafficCount>,
     attack_traffic: BTreeMap<AttackTraffic, TrafficCount>,
     rejects: BTreeMap<(NodeId, &'static str, &'static str), u64>,
 }
@@ -143,6 +148,7 @@ impl Recorder {
             attacks: writer(wanted(Table::Attacks), folder, provenance)?,
             commands: writer(wanted(Table::Commands), folder, provenance)?,
             requests: writer(wanted(Table::Requests), folder, provenance)?,
+            han: writer(wanted(Table::Han), folder, provenance)?,
             grid: writer(wanted(Table::Grid), folder, provenance)?,
             registers: writer(wanted(Table::Registers), folder, provenance)?,
             demand: writer(wanted(Table::Demand), folder, provenance)?,
@@ -221,6 +227,7 @@ impl Recorder {
             attacks,
             commands,
             requests,
+            han,
             grid,
             registers,
             demand,
@@ -237,6 +244,7 @@ impl Recorder {
         finish(attacks)?;
         finish(commands)?;
         finish(requests)?;
+        finish(han)?;
         finish(grid)?;
         finish(registers)?;
         finish(demand)?;
@@ -254,6 +262,9 @@ impl Recorder {
         buffers.registers.append(&mut telemetry.registers);
         buffers.attacks.append(&mut telemetry.attacks);
         buffers.requests.append(&mut telemetry.requests);
+        for (traffic, count) in std::mem::take(&mut telemetry.home_traffic) {
+            buffers.home_traffic.entry(traffic).or_default().add(&count);
+        }
         for (traffic, count) in std::mem::take(&mut telemetry.attack_traffic) {
             let sum = buffers.attack_traffic.entry(traffic);
             sum.or_default().add(&count);
@@ -335,12 +346,13 @@ impl Recorder {
                 record.meter,
                 record.side,
                 epoch.kid32,
+                u8::from(epoch.purpose),
                 epoch.index,
             )
         };
         buffers.keys.sort_by_key(order);
         for record in buffers.keys.drain(..) {
-            if record.side == Side::Meter {
+            if record.side == Side::Meter && record.epoch.purpose == Purpose::C1222Unicast {
                 totals[record.meter as usize].keys += 1;
             }
             push(&mut writers.keys, || rows::key(&record, keys))?;
@@ -431,6 +443,17 @@ impl Recorder {
             }
         }
         buffers.traffic.fill(TrafficCount::default());
+        let homes = han::homes(fleet);
+        for ((direction, content), count) in std::mem::take(&mut buffers.home_traffic) {
+            push(&mut writers.traffic, || {
+                han::traffic(direction, content, &bin, &count, homes)
+            })?;
+        }
+        if homes > 0 && writers.han.is_some() {
+            for row in han::rows(fleet, domains, &bin) {
+                push(&mut writers.han, || row)?;
+            }
+        }
         for (traffic, count) in std::mem::take(&mut buffers.attack_traffic) {
             push(&mut writers.traffic, || {
                 rows::attack_traffic(fleet, &traffic, &bin, &count, channels)

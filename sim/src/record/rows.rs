@@ -28,8 +28,8 @@ use crate::scenario::schema::Keys;
 
 /// A time bin in the units of the tables.
 pub(super) struct Bin {
-    start_ns: i64,
-    width_ns: i64,
+    pub(super) start_ns: i64,
+    pub(super) width_ns: i64,
 }
 
 impl Bin {
@@ -107,9 +107,9 @@ pub(crate) fn key(record: &KeyRecord, keys: &Keys) -> KeyRow {
         kid32: epoch.kid32,
         c1222_key_id: epoch.key_id.into(),
         purpose: match epoch.purpose {
-            Purpose::C1222Unicast => "unicast",
+            Purpose::C1222Unicast => label::UNICAST,
             Purpose::OpticalPort => "optical",
-            Purpose::HanLink => "han",
+            Purpose::HanLink => label::HAN,
             _ => "private",
         },
         key_name: Hex(epoch.name),
@@ -287,6 +287,7 @@ pub(super) fn reject(
         NodeId::Meter(meter) => (label::METER, meter),
         NodeId::Instance(instance) => (label::HEADEND, instance),
         NodeId::Concentrator(concentrator) => (label::CONCENTRATOR, concentrator),
+        NodeId::HomeDevice(meter) => (label::HOME_DEVICE, meter),
     };
     RejectRow {
         node,

@@ -126,6 +126,10 @@ fn cohorts(scenario: &Scenario, link_index: impl Fn(&str) -> usize) -> Vec<Cohor
                 .as_ref()
                 .map(|metering| metering.plan(scenario)),
             response: cohort.response.as_ref().map(schema::Response::model),
+            han: cohort
+                .han
+                .as_ref()
+                .map(|han| han.plan(scenario.keys.overlap)),
         };
         first += cohort.count;
         plan

@@ -28,6 +28,7 @@ impl fmt::Display for Report {
         self.requests(f)?;
         self.commands(f)?;
         self.responses(f)?;
+        self.han(f)?;
         self.attacks(f)?;
         self.cost(f)?;
         match &self.live {
@@ -178,6 +179,29 @@ impl Report {
             )?;
         }
         Ok(())
+    }
+
+    fn han(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let devices = self.summary.get("han.devices");
+        if devices.is_none_or(|devices| devices == 0.0) {
+            return Ok(());
+        }
+        let [devices, keyed, keys] =
+            ["han.devices", "han.keyed_ratio", "han.keys"].map(|path| self.number(path));
+        writeln!(
+            f,
+            "homes     {devices} devices, {keyed} with a link key, {keys} keys taken into use"
+        )?;
+        let [received, ratio, stale] = [
+            "han.updates_received",
+            "han.delivery_ratio",
+            "han.stale_ratio",
+        ]
+        .map(|path| self.number(path));
+        writeln!(
+            f,
+            "          {received} updates delivered ({ratio}), stale for {stale} of the time"
+        )
     }
 
     fn commands(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -29,13 +29,15 @@ settings! {
 }
 
 choice! {
-    /// A protocol above UDP.
+    /// A protocol above UDP, or that of homes.
     #[derive(Copy, Eq)]
     pub enum Protocol {
         /// PANA with EAP, on port 716.
         Pana,
         /// C12.22, on port 1153.
         C1222,
+        /// IEEE 802.15.4 in homes, frame by frame.
+        Ieee802154,
         /// Anything else.
         Other,
     }
@@ -67,6 +69,7 @@ impl Protocol {
         match self {
             Self::Pana => "pana",
             Self::C1222 => "c1222",
+            Self::Ieee802154 => models::han::PROTOCOL,
             Self::Other => "other",
         }
     }

@@ -263,6 +263,11 @@ fn member<'n>(node: &'n mut Node, name: &Name) -> Result<&'n mut Node, Box<Diagn
                 }
             }
         }
+        // What an option holds is meant.
+        Value::Tuple {
+            name: Some(option),
+            items,
+        } if option.text == "Some" && items.len() == 1 => member(&mut items[0], name),
         Value::Tuple { .. } => {
             let message = format!("{described} has values without names here");
             let diagnostic = Diagnostic::error(Fault::UnknownReference, name.span, message);

@@ -16,6 +16,7 @@ pub use super::attackers::{Attacker, Psk};
 pub use super::capture::Capture;
 pub use super::dist::Dist;
 pub use super::distribution::{Area, Distribution, Failures};
+pub use super::han::Han;
 pub use super::live::Live;
 pub use super::mcu::Mcu;
 pub use super::media::{Band, Coverage, Fading, Medium, MeshPhy, MeshTopology, Technology, Tone};
@@ -108,6 +109,8 @@ record! {
         metering: Option<Metering> = None,
         /// What homes do about demand response; if absent, nothing.
         response: Option<Response> = None,
+        /// Home area network of each meter; none if absent.
+        han: Option<Han> = None,
     }
 }
 
@@ -596,6 +599,8 @@ choice! {
         Commands,
         /// One row per request of the head-end to a meter: a read, a download, ...
         Requests,
+        /// One row per device of a home and time bin.
+        Han,
         /// One row per second of the power system, once a switch has moved or homes respond.
         Grid,
         /// One row per metered day or demand reset of a meter with full metering.
@@ -609,7 +614,7 @@ choice! {
 
 impl Table {
     /// All tables.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Meters,
         Self::Auth,
         Self::Keys,
@@ -621,6 +626,7 @@ impl Table {
         Self::Attacks,
         Self::Commands,
         Self::Requests,
+        Self::Han,
         Self::Grid,
         Self::Registers,
         Self::Demand,

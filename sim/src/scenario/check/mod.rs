@@ -6,6 +6,7 @@
 mod attack;
 mod capture;
 mod distribution;
+mod han;
 mod live;
 mod metering;
 mod plan;
@@ -37,6 +38,7 @@ pub(super) fn check(scenario: &Scenario, survey: Survey, report: &mut Report) {
     shared::check(scenario, &mut judge);
     attack::check(scenario, &mut judge);
     switching::check(scenario, &mut judge);
+    han::check(scenario, &mut judge);
     live::check(scenario, &mut judge);
     requests::check(scenario, &mut judge);
     metering::check(scenario, &mut judge);

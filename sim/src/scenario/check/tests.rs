@@ -445,3 +445,50 @@ fn meters_measure_what_there_is_room_for() {
     let report = with(&sets.each_ref().map(String::as_str)).expect_err("five past");
     assert!(report.to_string().contains("full quarters"), "{report}");
 }
+
+#[test]
+fn homes_are_possible() {
+    let han = |fields: &str| format!("cohorts[0].han=({fields})");
+    for (fields, words) in [
+        ("displays: 17", "at most 16 devices"),
+        ("displays: 8, hems: 9", "at most 16 devices"),
+        ("channel: 10", "channels 11 to 26"),
+        ("channel: 27", "channels 11 to 26"),
+        ("update: \"100ms\"", "500 ms to 1 h"),
+        ("update: \"2h\", silence: \"5h\"", "500 ms to 1 h"),
+        ("loss: \"100%\"", "loses everything"),
+        ("interference: \"95%\"", "less than 95 %"),
+        ("burst: \"0s\"", "above 0"),
+        ("burst: \"1s\"", "at most 100 ms"),
+        ("intruder: \"1ms\"", "every 500 ms at most"),
+        (
+            "hems: 1, events: [(at: \"1h\", start: \"1h\", duration: \"30s\")]",
+            "1 min to 65535 min",
+        ),
+        (
+            "hems: 1, events: [(at: \"1h\", start: \"1h\", duration: \"1h\"), \
+             (at: \"0s\", start: \"1h\", duration: \"1h\")]",
+            "order of their announcement",
+        ),
+    ] {
+        refused(&han(fields), Fault::OutOfRange, words);
+    }
+    for (fields, words) in [
+        ("update: \"1min\"", "after one lost update"),
+        (
+            "hems: 1, events: [(at: \"70min\", start: \"1h\", duration: \"1h\")]",
+            "after its beginning",
+        ),
+    ] {
+        refused(&han(fields), Fault::Contradiction, words);
+    }
+    for fields in [
+        "displays: 0",
+        "events: [(at: \"1h\", start: \"1h\", duration: \"1h\")]",
+        "jamming: [(at: \"3h\", duration: \"1h\")]",
+    ] {
+        let set = han(fields);
+        let warnings = with(&[&set]).unwrap_or_else(|report| panic!("{report}"));
+        assert_eq!(warnings.diagnostics().len(), 1, "{set}: {warnings}");
+    }
+}
