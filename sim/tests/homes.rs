@@ -141,3 +141,28 @@ fn energy_managers_shed_what_they_promise() {
     let share = shed / metric(&before, "reads.energy_wh");
     assert!((0.015..0.035).contains(&share), "{share}");
 }
+
+#[test]
+fn a_head_end_reaches_energy_managers_through_their_meters() {
+    let order = r#"timeline=[(at: "30min", action: DemandResponse(
+        id: 7, cohort: "homes", notice: "30min", duration: "1h", level: "50%",
+    ))]"#;
+    let quiet = "load.noise_cv=0.1";
+    let report = run_text("ordered", STREET, &[order, quiet]);
+    assert_eq!(metric(&report, "han.events_accepted"), 12.0);
+    let before = run_text("not_ordered", STREET, &[quiet]);
+    let energy = |report| metric(report, "reads.energy_wh");
+    let share = 1.0 - energy(&report) / energy(&before);
+    assert!((0.015..0.035).contains(&share), "{share}");
+
+    // Taken back half an hour after its beginning, it saves half as much.
+    let release = r#"timeline=[
+        (at: "30min", action: DemandResponse(
+            id: 7, cohort: "homes", notice: "30min", duration: "1h", level: "50%",
+        )),
+        (at: "90min", action: CancelResponse(id: 7, cohort: "homes")),
+    ]"#;
+    let released = run_text("released", STREET, &[release, quiet]);
+    let half = 1.0 - energy(&released) / energy(&before);
+    assert!((0.4..0.6).contains(&(half / share)), "{half} of {share}");
+}

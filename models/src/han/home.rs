@@ -1,7 +1,7 @@
 //! One home: its devices, their air, and what is counted of them.
 
 use firmware::crypto::Work;
-use firmware::han::{Coordinator, Device, DeviceEvent, Role};
+use firmware::han::{Coordinator, DemandEvent, Device, DeviceEvent, Role};
 use firmware::{Env, Instant};
 
 use super::air::Air;
@@ -119,6 +119,8 @@ pub struct Home {
     pub(super) quiet_from: Time,
     /// Announcements that have been made.
     pub(super) announced: usize,
+    /// The event that the head-end has ordered last, unless it is over.
+    pub(super) ordered: Option<DemandEvent>,
     /// What is shed now, in thousandths, and since when.
     pub(super) shed: (u16, Time),
     /// Shed time since the last interval, in thousandths of nanoseconds.
@@ -177,6 +179,7 @@ impl Home {
             alarm: AlarmClock::default(),
             quiet_from: Time::ZERO,
             announced: 0,
+            ordered: None,
             shed: (0, Time::ZERO),
             shed_milli_nanos: 0,
             intruder: plan.intruder_every.map(|every| Intruder {
@@ -216,13 +219,16 @@ impl Home {
     }
 
     /// Lets energy management systems act on the time `utc_s`.
-    pub(super) fn manage(&mut self, utc_s: u32, now: Time) {
+    ///
+    /// Where `responds` says that the cohort has a response to demand events, that stands for them.
+    pub(super) fn manage(&mut self, responds: bool, utc_s: u32, now: Time) {
         let shed = self.devices.iter().filter(|device| device.device.is_on());
         let shed = shed.map(|device| match device.device.role() {
             Role::Hems(hems) => hems.shed_permille(utc_s),
             Role::Display(_) => 0,
         });
-        self.shed_now(shed.max().unwrap_or(0), now);
+        let shed = shed.max().filter(|_| !responds);
+        self.shed_now(shed.unwrap_or(0), now);
     }
 
     fn shed_now(&mut self, permille: u16, now: Time) {

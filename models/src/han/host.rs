@@ -1,5 +1,6 @@
 //! What happens in a home in each of its events.
 
+use firmware::c1219::switch::Limit;
 use firmware::crypto::Work;
 use firmware::han::frame::{FCS_LEN, PSDU_MAX, fcs};
 use firmware::han::{Coordinator, CoordinatorEvent, DemandEvent, Reject, Transmit, Usage};
@@ -20,6 +21,9 @@ use crate::time::Time;
 pub const PROTOCOL: &str = "ieee802154";
 /// Frames of one event of a home at most; more would be a network that talks to itself.
 const FRAMES_MAX: usize = 10_000;
+
+/// Bit in the numbers of events that meters were told of before the run.
+const PLANNED: u32 = 1 << 31;
 
 /// Who sends a frame.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -91,6 +95,39 @@ impl<'c, A: Agenda, X: Exchange> MeterHost<'_, '_, '_, 'c, A, X> {
         }
     }
 
+    /// The head-end has ordered a limit from `start` on, by the meter's clock: devices are told.
+    pub(crate) fn tell_home(&mut self, start: Instant, limit: &Limit) {
+        let start_utc_s = self.context.fleet.start_utc_s + start.as_secs();
+        let event = DemandEvent {
+            number: limit.event_id,
+            start_utc_s: start_utc_s as u32,
+            minutes: limit.duration_min,
+            reduction_percent: 100_u8.saturating_sub(limit.level_percent),
+        };
+        self.order_home(event);
+    }
+
+    /// The limit is over, perhaps before its time: devices are told that it has no length.
+    pub(crate) fn untell_home(&mut self) {
+        let home = self.meter.premise.home.as_mut();
+        let Some(event) = home.and_then(|home| home.ordered.take()) else {
+            return;
+        };
+        if self.utc_s(self.now) < event.end_utc_s() {
+            let minutes = 0;
+            self.order_home(DemandEvent { minutes, ..event });
+        }
+    }
+
+    fn order_home(&mut self, event: DemandEvent) {
+        let home = self.meter.premise.home.as_mut();
+        let han = self.meter.firmware.image.han_mut();
+        if let (Some(home), Some(han)) = (home, han) {
+            home.ordered = (event.minutes > 0).then_some(event);
+            han.announce(event);
+        }
+    }
+
     fn han_plan(&self) -> Option<&'c HanPlan> {
         let cohort = usize::from(self.meter.placement.cohort);
         let fleet: &'c Fleet = self.context.fleet;
@@ -113,7 +150,9 @@ impl<'c, A: Agenda, X: Exchange> MeterHost<'_, '_, '_, 'c, A, X> {
         self.intrude(home, plan, at);
         home.quiet_from = at;
         let utc_s = self.utc_s(at);
-        home.manage(utc_s, at);
+        let cohort = usize::from(self.meter.placement.cohort);
+        let responds = self.context.fleet.cohorts[cohort].response.is_some();
+        home.manage(responds, utc_s, at);
     }
 
     /// Deadlines of all stations, devices that get power, and announcements.
@@ -130,7 +169,8 @@ impl<'c, A: Agenda, X: Exchange> MeterHost<'_, '_, '_, 'c, A, X> {
         {
             home.announced += 1;
             let event = DemandEvent {
-                number: home.announced as u32,
+                // Apart from the numbers that a head-end gives.
+                number: PLANNED | home.announced as u32,
                 start_utc_s: self.utc_s(event.start),
                 minutes: event.minutes,
                 reduction_percent: event.reduction_percent,

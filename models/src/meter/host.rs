@@ -587,9 +587,15 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
                 watts = service.move_to(*closed, self.now, drawn);
                 self.revalue_response();
             }
-            SwitchStep::Scheduled(start, limit) => self.notice_limit(*start, limit),
+            SwitchStep::Scheduled(start, limit) => {
+                self.notice_limit(*start, limit);
+                self.tell_home(*start, limit);
+            }
             SwitchStep::Limited(limit) => watts = self.follow_limit(limit),
-            SwitchStep::Lifted(_) => shed_wh = self.lift_limit(),
+            SwitchStep::Lifted(_) => {
+                shed_wh = self.lift_limit();
+                self.untell_home();
+            }
             _ => {}
         }
         self.context.telemetry.switches.push(SwitchRecord {
