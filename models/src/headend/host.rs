@@ -267,6 +267,7 @@ impl<A: Agenda, X: Exchange> InstanceHost<'_, '_, A, X> {
                     self.instance.load.authentications += 1;
                     if let Some(IpAddr::V4(place)) = self.instance.image.place(rank)
                         && fleet.meter_of_address(place).is_none()
+                        && fleet.attacker_of_address(place).is_none()
                     {
                         self.instance.visitors.settle(rank, place);
                     }

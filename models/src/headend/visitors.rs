@@ -1,7 +1,8 @@
 //! Meters that are not where the address plan has them.
 //!
 //! A real meter, or one behind a translator of addresses, is known by its identity. Once it has
-//! authenticated, what comes from its address is its own, and what goes there is for it.
+//! authenticated, what comes from its address is its own, and what goes there is for it. An attacker
+//! with a meter's identity settles nowhere: what goes to its address must not reach the meter.
 
 use core::net::Ipv4Addr;
 use std::collections::BTreeMap;
