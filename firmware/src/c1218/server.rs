@@ -77,7 +77,7 @@ pub enum Ending {
     Terminated,
     /// Nothing was heard for the traffic time-out.
     Silence,
-    /// A response was not acknowledged.
+    /// A response was not acknowledged, or the line is gone.
     Lost,
     /// The meter lost its power.
     PowerFailed,
@@ -244,6 +244,12 @@ impl Server {
     /// Power is lost: the contact ends, the lock stays.
     pub fn power_off(&mut self, now: Instant) {
         self.end(Ending::PowerFailed, now);
+        self.link = Link::new(self.policy.timing);
+    }
+
+    /// The line is gone, where that can be told: the contact ends, the lock stays.
+    pub fn hang_up(&mut self, now: Instant) {
+        self.end(Ending::Lost, now);
         self.link = Link::new(self.policy.timing);
     }
 

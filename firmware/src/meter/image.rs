@@ -10,7 +10,7 @@ use super::config::{Config, Provisioning};
 use super::device::{Device, SwitchEvent};
 use super::optical::OpticalPort;
 use super::reporter::{self, Reporter};
-use crate::c1218::{ServerEvent, Transmit as OpticalTransmit};
+use crate::c1218::{Parameters, ServerEvent, Transmit as OpticalTransmit};
 use crate::c1222::aptitle::Title;
 use crate::eap::SessionId;
 use crate::eap::psk::PskPeer;
@@ -309,6 +309,25 @@ impl Meter {
     /// The next octets for the optical port, which they occupy from `now` on.
     pub fn poll_optical(&mut self, now: Instant) -> Option<OpticalTransmit> {
         self.optical.as_mut()?.poll_transmit(now)
+    }
+
+    /// When something is due at the optical port, where somebody is or was in the middle of a
+    /// packet; [`Meter::poll_timeout`] covers it.
+    pub fn poll_optical_timeout(&self) -> Option<Instant> {
+        self.optical.as_ref()?.poll_timeout()
+    }
+
+    /// Sizes and speed at the optical port.
+    pub fn optical_parameters(&self) -> Parameters {
+        let port = self.optical.as_ref();
+        port.map_or_else(Parameters::default, |port| *port.parameters())
+    }
+
+    /// The probe is taken off the optical port, which only a host can tell that sees the line.
+    pub fn hang_up_optical(&mut self, now: Instant) {
+        if let Some(optical) = &mut self.optical {
+            optical.hang_up(&mut self.device, now);
+        }
     }
 
     /// What happened at the optical port.

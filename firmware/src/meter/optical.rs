@@ -8,7 +8,7 @@ use alloc::vec;
 
 use super::device::{Device, DeviceConfig, Session};
 use crate::Env;
-use crate::c1218::{Policy, Server, ServerEvent, Tables, Transmit};
+use crate::c1218::{Parameters, Policy, Server, ServerEvent, Tables, Transmit};
 use crate::c1219::access::Groups;
 use crate::c1222::ber;
 use crate::c1222::service::Request;
@@ -66,6 +66,18 @@ impl OpticalPort {
         self.server.power_off(now);
         self.rights = Session::local();
         device.attend(false);
+    }
+
+    /// Whoever was there has left with his probe.
+    pub(super) fn hang_up(&mut self, device: &mut Device, now: Instant) {
+        self.server.hang_up(now);
+        self.rights = Session::local();
+        device.attend(false);
+    }
+
+    /// What has been agreed upon with whoever is there.
+    pub(super) const fn parameters(&self) -> &Parameters {
+        self.server.parameters()
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {

@@ -4,6 +4,7 @@ mod attempt;
 mod components;
 mod host;
 mod metering;
+mod probe;
 mod response;
 mod sensor;
 mod service;
@@ -17,6 +18,7 @@ pub use components::{
 pub use host::MeterHost;
 pub(crate) use host::report_offset;
 pub use metering::{Metering, MeteringPlan};
+pub use probe::Said;
 pub use response::{Rebound, Response, ResponsePlan};
 pub use sensor::{AccuracyClass, Sensor};
 pub use service::Service;

@@ -1,7 +1,7 @@
 //! `meterstorm live`: the entities of a scenario on real sockets.
 
 use std::io::{self, IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration as WallDuration, Instant as WallInstant};
 
 use clap::{Args, ValueEnum};
@@ -70,6 +70,12 @@ pub(super) struct LiveArgs {
     /// How meters open C12.22 conversations [default: udp]
     #[arg(long, value_enum)]
     transport: Option<Transport>,
+    /// Give the first N meters an optical port on a pseudo-terminal
+    #[arg(long, value_name = "N")]
+    optical: Option<u32>,
+    /// Where optical ports get their names [default: optical in the results folder]
+    #[arg(long, value_name = "DIR")]
+    optical_dir: Option<PathBuf>,
     /// Virtual seconds per second, as in `10x`
     #[arg(long, value_name = "FACTOR", value_parser = parse_pace)]
     pace: Option<f64>,
@@ -122,6 +128,10 @@ impl LiveArgs {
             ("live.meters", self.meters.clone()),
             ("live.exposed", self.expose.then(|| "true".to_owned())),
             ("live.transport", transport.map(str::to_owned)),
+            (
+                "live.optical.first",
+                self.optical.map(|first| first.to_string()),
+            ),
             ("live.pace", self.pace.map(|pace| pace.to_string())),
             ("duration", self.duration.clone()),
         ];
@@ -144,6 +154,12 @@ impl LiveArgs {
             folder: self.out.clone(),
             force: self.force,
             pcap: self.pcap.clone(),
+            optical_folder: self.optical_dir.clone(),
+            announce: match self.output.progress() {
+                Mode::Silent => None,
+                Mode::Json => Some(announce_json),
+                Mode::Text => Some(announce),
+            },
             interrupt: interrupt(),
         };
         let mut display = Display::new(self.output.progress());
@@ -153,6 +169,19 @@ impl LiveArgs {
         print(&report, self.output, out)?;
         Ok(exit(&report))
     }
+}
+
+fn announce(folder: &Path, ports: usize) {
+    let folder = folder.display();
+    drop(writeln!(
+        io::stderr(),
+        "{ports} optical ports in {folder}, named meter-NUMBER"
+    ));
+}
+
+fn announce_json(folder: &Path, ports: usize) {
+    let ports = json!({ "type": "optical_ports", "folder": folder, "ports": ports });
+    drop(writeln!(io::stdout(), "{ports}"));
 }
 
 /// Shows how a live run is doing.

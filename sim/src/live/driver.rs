@@ -20,6 +20,7 @@ use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTime
 use super::clock::Clock;
 use super::figures::{Figures, Lag, PortFigures, Sides};
 use super::limiter::Limiter;
+use super::optical::{OpticalFolder, OpticalPorts};
 use super::outbox::{Desk, Outbox};
 use super::ports::{self, Addressee, Port, PortMap, Side};
 use super::{LiveError, LiveOptions, LiveProgress, plan};
@@ -51,8 +52,13 @@ pub(super) fn run(
     let fleet = plan::fleet(scenario, options.pcap.is_some())?;
     let ports = ports::open(&fleet, &scenario.live)?;
     let folder = places.claim(&scenario.name)?;
+    let optical = OpticalFolder {
+        path: options.optical_path(&folder),
+        force: options.force,
+    };
     let (fleet, ledger) = Ledger::open(folder, places.pcap, scenario, fleet)?;
     let mut driver = Driver::new(scenario, fleet, ports, ledger)?;
+    driver.attach(&optical, options)?;
     let interrupted = driver.work(options, progress)?;
     let report = driver.conclude(interrupted)?;
     run::write_summary(&report)?;
@@ -72,6 +78,7 @@ struct Driver<'a> {
     epoll: Epoll,
     limiter: Limiter,
     outbox: Outbox,
+    optical: OpticalPorts,
     ledger: Ledger,
     clock: Clock,
     /// No event before this time is left.
@@ -116,6 +123,7 @@ impl<'a> Driver<'a> {
             epoll,
             limiter: Limiter::new(live.limits.per_source, live.limits.total),
             outbox: Outbox::default(),
+            optical: OpticalPorts::default(),
             ledger,
             clock: Clock::start(origin, live.pace),
             reached: fleet.begin,
@@ -133,6 +141,16 @@ impl<'a> Driver<'a> {
             ports,
             fleet,
         })
+    }
+
+    /// Opens the optical ports of meters.
+    fn attach(&mut self, folder: &OpticalFolder, options: &LiveOptions) -> Result<(), LiveError> {
+        let plan = &self.live.optical;
+        self.optical = OpticalPorts::open(&self.fleet, plan, folder, &self.epoll)?;
+        if let Some(announce) = options.announce.filter(|_| !self.optical.is_empty()) {
+            announce(&folder.path, self.optical.len());
+        }
+        Ok(())
     }
 
     /// Works until the end of the scenario or a signal; returns whether it was a signal.
@@ -171,6 +189,7 @@ impl<'a> Driver<'a> {
         for domain in self.domains.iter_mut().flatten() {
             let Ok(()) = domain.world_mut().run(due, &mut desk);
         }
+        self.optical.advance(due, &mut self.domains, &mut desk)?;
         while let Some((_, datagram)) = self.outbox.take(self.clock.now()) {
             self.transmit(datagram);
         }
@@ -185,7 +204,8 @@ impl<'a> Driver<'a> {
     fn wait(&mut self) -> Result<(), RunError> {
         let domains = self.domains.iter_mut().flatten();
         let events = domains.filter_map(|domain| domain.world_mut().next_time());
-        let due = events.chain(self.outbox.next_time()).min();
+        let due = events.chain(self.outbox.next_time());
+        let due = due.chain(self.optical.next_time(self.reached)).min();
         let wait = due.map_or(DOZE, |due| self.clock.wait(due)).min(DOZE);
         // The kernel counts milliseconds: rather late than busy.
         let millis = wait.as_nanos().div_ceil(1_000_000) as u16;
@@ -196,7 +216,9 @@ impl<'a> Driver<'a> {
             Err(error) => return Err(sockets(error)),
         };
         for event in &ready[..count] {
-            self.receive(event.data() as usize)?;
+            if !self.optical.note(event.data()) {
+                self.receive(event.data() as usize)?;
+            }
         }
         Ok(())
     }
@@ -404,6 +426,13 @@ impl<'a> Driver<'a> {
     /// Completes everything that was written down.
     fn conclude(mut self, interrupted: bool) -> Result<Report, RunError> {
         let now = self.reached;
+        let mut desk = Desk {
+            clock: &self.clock,
+            outbox: &mut self.outbox,
+            lags: [&mut self.figures.lag, &mut self.recent],
+        };
+        let visits = self.optical.close(now, &mut self.domains, &mut desk);
+        self.figures.optical = visits;
         let mut domains: Vec<_> = self.domains.iter_mut().flatten().collect();
         self.ledger.collect(&mut domains, now, true)?;
         let mut account = self.ledger.close(&mut domains, now, self.scenario)?;

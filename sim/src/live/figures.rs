@@ -7,6 +7,8 @@ use models::telemetry::Histogram;
 use models::time::Duration;
 use serde_json::{Value, json};
 
+use super::visits::Visits;
+
 /// An event that is handled so much later than due counts as late.
 const LATE: Duration = Duration::from_millis(100);
 
@@ -133,6 +135,8 @@ pub struct Figures {
     pub unsent: BTreeMap<&'static str, u64>,
     /// TCP connections.
     pub connections: ConnectionFigures,
+    /// Optical ports.
+    pub optical: Visits,
     /// Datagrams that waited for a node when the run ended.
     pub waiting: u64,
 }
@@ -148,6 +152,7 @@ impl Figures {
             refused: BTreeMap::new(),
             unsent: BTreeMap::new(),
             connections: ConnectionFigures::default(),
+            optical: Visits::default(),
             waiting: 0,
         }
     }
@@ -195,6 +200,7 @@ impl Figures {
                 "ended": self.connections.ended,
                 "open_max": self.connections.open_max,
             },
+            "optical": self.optical.to_json(),
         })
     }
 }
@@ -226,6 +232,9 @@ impl fmt::Display for Figures {
                 "          TCP: {} connections accepted, {} opened, {} at once",
                 self.connections.accepted, self.connections.opened, self.connections.open_max
             )?;
+        }
+        if self.optical.ports > 0 {
+            writeln!(f, "{}", self.optical)?;
         }
         write!(
             f,

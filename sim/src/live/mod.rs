@@ -18,17 +18,24 @@ mod figures;
 #[cfg(target_os = "linux")]
 mod limiter;
 #[cfg(target_os = "linux")]
+mod line;
+#[cfg(target_os = "linux")]
+mod optical;
+#[cfg(target_os = "linux")]
 mod outbox;
 #[cfg(target_os = "linux")]
 mod plan;
 #[cfg(target_os = "linux")]
 mod ports;
 #[cfg(target_os = "linux")]
+mod terminal;
+#[cfg(target_os = "linux")]
 mod udp;
+mod visits;
 
 use std::io;
 use std::net::SocketAddrV4;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -38,6 +45,7 @@ use crate::run::{Report, RunError};
 use crate::scenario::Loaded;
 
 pub use figures::{ConnectionFigures, Figures, Lag, PortFigures, Sides};
+pub use visits::Visits;
 
 /// How a live run is to be made.
 #[derive(Debug, Default)]
@@ -48,8 +56,20 @@ pub struct LiveOptions {
     pub force: bool,
     /// Where a packet capture goes; if absent, into the results folder if the scenario wants one.
     pub pcap: Option<PathBuf>,
+    /// Where optical ports get their names; in the folder `optical` of the results if absent.
+    pub optical_folder: Option<PathBuf>,
+    /// Told the folder and the number of the optical ports as soon as they are there.
+    pub announce: Option<fn(&Path, usize)>,
     /// Set from outside to end the run, in order.
     pub interrupt: Arc<AtomicBool>,
+}
+
+impl LiveOptions {
+    /// Where optical ports get their names if `results` is the results folder.
+    pub fn optical_path(&self, results: &Path) -> PathBuf {
+        let wanted = self.optical_folder.clone();
+        wanted.unwrap_or_else(|| results.join("optical"))
+    }
 }
 
 /// How far a live run has got.
@@ -103,6 +123,14 @@ pub enum LiveError {
         /// Why not.
         source: io::Error,
     },
+    /// An optical port cannot be made.
+    #[error("cannot make the optical port {}: {source}{}", path.display(), name_hint(source))]
+    Optical {
+        /// Its name, or the folder of names.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
     /// The system does not let the program wait or receive.
     #[error("the sockets do not work any more: {0}")]
     Sockets(#[from] io::Error),
@@ -118,6 +146,15 @@ fn open_hint(error: &io::Error) -> &'static str {
         }
         io::ErrorKind::AddrInUse => "; another program is there, perhaps another meterstorm",
         io::ErrorKind::AddrNotAvailable => "; this machine does not have the address",
+        _ => "",
+    }
+}
+
+fn name_hint(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::AlreadyExists => {
+            "; perhaps another meterstorm is at it: choose another folder, or replace it by --force"
+        }
         _ => "",
     }
 }

@@ -1,5 +1,6 @@
 //! Live endpoints in the scenario language.
 
+use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
 use firmware::Duration;
@@ -51,6 +52,8 @@ settings! {
         pace: f64 = 1.0,
         /// What becomes of sessions when the program ends.
         at_end: AtEnd = AtEnd::Terminate,
+        /// Optical ports of meters on pseudo-terminals.
+        optical: LiveOptical = LiveOptical::default(),
         /// What protects the program from its peers.
         limits: LiveLimits = LiveLimits::default(),
     }
@@ -116,6 +119,29 @@ settings! {
         connections_per_source: u32 = 16,
         /// After so long without a complete message a TCP connection is closed.
         idle: Duration = Duration::from_secs(300),
+    }
+}
+
+settings! {
+    /// Meters whose optical port is a pseudo-terminal, for programs that speak C12.18.
+    pub struct LiveOptical {
+        /// So many meters from the first on, at most 500.
+        first: u32 = 0,
+        /// Numbers of more meters, which count from 0.
+        meters: Vec<u32> = Vec::new(),
+        /// Whether octets take the time of a line at the agreed speed.
+        paced: bool = true,
+    }
+}
+
+impl LiveOptical {
+    /// Most ports of a process: each is an open file.
+    pub const PORTS_MAX: usize = 500;
+
+    /// The numbers of the meters, in order.
+    pub fn numbers(&self) -> Vec<u32> {
+        let numbers: BTreeSet<u32> = (0..self.first).chain(self.meters.iter().copied()).collect();
+        numbers.into_iter().collect()
     }
 }
 

@@ -188,6 +188,31 @@ fn a_loss_of_power_ends_the_visit() {
     assert_eq!(technician.read(&mut pair, 1), [0x0A], "the rights are gone");
 }
 
+/// A terminal tells that its line is gone: the next one finds a port that nobody has used.
+#[test]
+fn a_probe_that_is_taken_off_ends_the_visit() {
+    let mut pair = Pair::joined(SwitchPolicy::default());
+    let mut technician = Technician::new();
+    technician.log_on(&mut pair);
+    assert_eq!(technician.ask(&mut pair, secured()), [0]);
+    let now = pair.now;
+    pair.meter.hang_up_optical(now);
+    technician.converse(&mut pair);
+    let Some(ServerEvent::Ended(contact)) = technician.events.last() else {
+        panic!("{:?}", technician.events);
+    };
+    assert_eq!(contact.ending, Ending::Lost);
+    let mut next = Technician::new();
+    assert_eq!(next.read(&mut pair, 1), [0x0A], "nobody is logged on");
+    next.log_on(&mut pair);
+    assert_eq!(next.switch(&mut pair, SwitchAction::Open, 1), [3]);
+    pair.order(SwitchAction::Open);
+    assert!(
+        pair.meter_events.iter().any(is_switch),
+        "the network may write"
+    );
+}
+
 fn is_switch(event: &MeterEvent) -> bool {
     matches!(event, MeterEvent::Switch(_))
 }

@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use firmware::Duration;
 
-use super::super::live::{Role, is_loopback};
+use super::super::live::{LiveOptical, Role, is_loopback};
 use super::super::schema::Scenario;
 use super::Judge;
 
@@ -61,8 +61,54 @@ pub(super) fn check(scenario: &Scenario, judge: &mut Judge<'_>) {
         "live.limits.idle",
         "a connection is closed after 1 s to 24 h",
     );
+    check_optical(scenario, judge);
     if judge.sound(&["cohorts", "headend.instances"]) {
         check_addresses(scenario, judge);
+    }
+}
+
+fn check_optical(scenario: &Scenario, judge: &mut Judge<'_>) {
+    let optical = &scenario.live.optical;
+    let most = LiveOptical::PORTS_MAX;
+    let first = optical.first as usize;
+    judge.range(
+        first > most || first + optical.meters.len() > most,
+        if first > most {
+            "live.optical.first"
+        } else {
+            "live.optical.meters"
+        },
+        &format!("a process has {most} optical ports at most"),
+    );
+    judge.contradiction(
+        (first > 0 || !optical.meters.is_empty()) && scenario.live.role == Role::Headend,
+        ["live.optical", "live.role"],
+        "a head-end has no optical ports",
+        "play `role: Meters` or `role: Both`",
+    );
+    if !judge.sound(&["cohorts"]) {
+        return;
+    }
+    let meters: u64 = scenario
+        .cohorts
+        .iter()
+        .map(|cohort| u64::from(cohort.count))
+        .sum();
+    judge.range(
+        u64::from(optical.first) > meters,
+        "live.optical.first",
+        &format!("there are only {meters} meters"),
+    );
+    let stranger = optical
+        .meters
+        .iter()
+        .find(|meter| u64::from(**meter) >= meters);
+    if let Some(stranger) = stranger {
+        judge.range(
+            true,
+            "live.optical.meters",
+            &format!("there is no meter {stranger}: the {meters} meters count from 0"),
+        );
     }
 }
 
