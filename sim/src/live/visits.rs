@@ -99,7 +99,7 @@ impl fmt::Display for Visits {
         let sessions: u64 = self.sessions.values().sum();
         write!(
             f,
-            "optical   {} ports: {} programs, {sessions} sessions, {} logons, {} passwords \
+            "optical   {} ports: {} programs, {sessions} sessions, {} logons; passwords: {} \
              accepted, {} wrong, {} lock-outs\n          {} services, {} refused, {} octets \
              received, {} sent, {} NAKs, {} packets repeated",
             self.ports,
