@@ -27,7 +27,8 @@ pub enum Kind {
     PowerOff,
     /// A meter's firmware starts; the payload is the power cycle.
     Boot,
-    /// A meter is told to re-authenticate.
+    /// A meter is told to re-authenticate, or an instance to re-authenticate a meter; then the
+    /// payload is its rank.
     Reauthenticate,
     /// An instance goes down; the payload says whether it loses its sessions.
     InstanceDown,
@@ -73,11 +74,14 @@ pub enum Kind {
     OptOut,
     /// Something is due in the home area network of a meter.
     Home,
+    /// A meter is told to end its session, or an instance to end that of a meter; then the
+    /// payload is its rank.
+    Terminate,
 }
 
 impl Kind {
     /// Every kind, in the order of their codes.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::PowerOn,
         Self::PowerOff,
         Self::Boot,
@@ -104,6 +108,7 @@ impl Kind {
         Self::Measure,
         Self::OptOut,
         Self::Home,
+        Self::Terminate,
     ];
 
     /// The kind of an event.
@@ -129,6 +134,7 @@ impl Kind {
             Self::PowerOff => "power off",
             Self::Boot => "boot",
             Self::Reauthenticate => "re-authenticate",
+            Self::Terminate => "terminate",
             Self::InstanceDown => "instance down",
             Self::InstanceUp => "instance up",
             Self::Arrive => "datagram arrives",

@@ -20,7 +20,7 @@ use crate::concentrator::{Admission, Concentrator, ConcentratorHost};
 use crate::context::{self, Context, DATAGRAM_MAX, Exchange, Kind};
 use crate::datagram::{Datagram, Pool};
 use crate::event::{Agenda, Event, EventKey};
-use crate::fleet::{Action, Fleet, MeterCommand};
+use crate::fleet::{Action, By, Fleet, MeterCommand};
 use crate::headend::{Instance, InstanceHost};
 use crate::link::segment::Held;
 use crate::meter::{MeterHost, MeterQuery, Placement};
@@ -167,13 +167,16 @@ impl<A: Agenda> Domain<A> {
             );
             let commands = fleet.commands(number);
             let (power_on, commands) = fleet.supply.apply(number, power_on, commands);
-            let commands = commands.into_iter().map(|(time, command)| {
+            let commands = commands.into_iter().filter_map(|(time, command)| {
                 let kind = match command {
                     MeterCommand::PowerOff => Kind::PowerOff,
                     MeterCommand::PowerOn => Kind::PowerOn,
-                    MeterCommand::Reauthenticate => Kind::Reauthenticate,
+                    MeterCommand::Reauthenticate(By::Meter) => Kind::Reauthenticate,
+                    MeterCommand::Terminate(By::Meter) => Kind::Terminate,
+                    MeterCommand::Reauthenticate(By::HeadEnd)
+                    | MeterCommand::Terminate(By::HeadEnd) => return None,
                 };
-                (time, kind, 0)
+                Some((time, kind, 0))
             });
             let first = [
                 (power_on, Kind::PowerOn, 0),
@@ -199,6 +202,7 @@ impl<A: Agenda> Domain<A> {
                 let event = context::event(plan.first, Kind::Round, entity, entity, posted, index);
                 self.agenda.post(event);
             }
+            post_sessions(&fleet, &mut instance, &mut self.agenda);
             for step in &fleet.timeline {
                 let Action::HeadendDown {
                     instance: index,
@@ -505,6 +509,31 @@ impl<A: Agenda> Domain<A> {
     }
 }
 
+/// What the timeline has `instance` do to the sessions of its meters.
+fn post_sessions<A: Agenda>(fleet: &Fleet, instance: &mut Instance, agenda: &mut A) {
+    if !fleet
+        .timeline
+        .iter()
+        .any(|step| step.action.is_by_headend())
+    {
+        return;
+    }
+    let end = Time(fleet.duration.as_nanos());
+    let (entity, posted) = (instance.entity, &mut instance.posted);
+    for rank in 0..fleet.meters_of(instance.index) {
+        for (time, command) in fleet.commands(fleet.meter_at(instance.index, rank)) {
+            let kind = match command {
+                MeterCommand::Reauthenticate(By::HeadEnd) => Kind::Reauthenticate,
+                MeterCommand::Terminate(By::HeadEnd) => Kind::Terminate,
+                _ => continue,
+            };
+            if time < end {
+                agenda.post(context::event(time, kind, entity, entity, posted, rank));
+            }
+        }
+    }
+}
+
 /// Fetches ahead what `next` is going to need.
 fn foresee(
     fleet: &Fleet,
@@ -541,6 +570,7 @@ fn handle_meter_event<A: Agenda, X: Exchange>(
         Kind::PowerOff => host.power_off(),
         Kind::Boot => host.boot(event.payload),
         Kind::Reauthenticate => host.reauthenticate(),
+        Kind::Terminate => host.terminate(),
         Kind::Arrive => host.arrive(context::handle(event)),
         Kind::Ready => host.ready(event.payload),
         Kind::Alarm => host.alarm(),
@@ -581,6 +611,8 @@ fn handle_instance_event<A: Agenda, X: Exchange>(
         Kind::Order => host.order(event.payload),
         Kind::Round => host.round(event.payload),
         Kind::CommandAlarm => host.command_alarm(),
+        Kind::Reauthenticate => host.reauthenticate(event.payload),
+        Kind::Terminate => host.terminate(event.payload),
         Kind::Offer
         | Kind::Request
         | Kind::Access
@@ -592,7 +624,6 @@ fn handle_instance_event<A: Agenda, X: Exchange>(
         | Kind::PowerOn
         | Kind::PowerOff
         | Kind::Boot
-        | Kind::Reauthenticate
         | Kind::Alarm
         | Kind::Interval
         | Kind::Attack

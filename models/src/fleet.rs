@@ -169,9 +169,47 @@ pub enum Action {
         cohort: usize,
         /// Share of its meters, in billionths.
         fraction_ppb: u32,
+        /// Which end begins.
+        by: By,
         /// Window over which they start.
         within: Duration,
     },
+    /// Sessions are terminated.
+    Terminate {
+        /// Index of the cohort.
+        cohort: usize,
+        /// Share of its meters, in billionths.
+        fraction_ppb: u32,
+        /// Which end ends them.
+        by: By,
+        /// Window over which they end.
+        within: Duration,
+    },
+}
+
+impl Action {
+    /// Whether this is done by the instance that serves a meter, for each of the meters.
+    pub const fn is_by_headend(&self) -> bool {
+        matches!(
+            self,
+            Self::Reauthenticate {
+                by: By::HeadEnd,
+                ..
+            } | Self::Terminate {
+                by: By::HeadEnd,
+                ..
+            }
+        )
+    }
+}
+
+/// Which end of a session acts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    /// The meter: the PaC.
+    Meter,
+    /// The head-end: the PAA.
+    HeadEnd,
 }
 
 /// A passive observer of links.
@@ -202,7 +240,9 @@ pub enum MeterCommand {
     /// Get power.
     PowerOn,
     /// Re-authenticate.
-    Reauthenticate,
+    Reauthenticate(By),
+    /// End the session.
+    Terminate(By),
 }
 
 /// The plan.
@@ -446,8 +486,18 @@ impl Fleet {
                 Action::Reauthenticate {
                     cohort,
                     fraction_ppb,
+                    by,
                     within,
-                } => (cohort, fraction_ppb, within, MeterCommand::Reauthenticate),
+                } => {
+                    let command = MeterCommand::Reauthenticate(by);
+                    (cohort, fraction_ppb, within, command)
+                }
+                Action::Terminate {
+                    cohort,
+                    fraction_ppb,
+                    by,
+                    within,
+                } => (cohort, fraction_ppb, within, MeterCommand::Terminate(by)),
                 Action::HeadendDown { .. } | Action::LinkLoss { .. } | Action::Switch { .. } => {
                     continue;
                 }

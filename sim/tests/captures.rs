@@ -15,7 +15,8 @@ use sim::capture::read::Reader;
 use sim::run::{Options, Report};
 use text::{files, run_text, run_with};
 
-/// All media, losses and a power cut.
+/// All media, losses and a power cut; either end prolongs and ends sessions, and the head-end
+/// plays all services.
 const TOWN: &str = r#"Scenario(
     name: "town",
     seed: 3,
@@ -35,6 +36,11 @@ const TOWN: &str = r#"Scenario(
     keys: (session_lifetime: "40min", reauthenticate: Every("30min"), overlap: "2min"),
     headend: (instances: 3),
     timeline: [
+        (at: "15min", action: ServiceTest(cohort: "lan")),
+        (at: "20min", action: Reauthenticate(cohort: "lan", by: HeadEnd, within: "1min")),
+        (at: "25min", action: Reauthenticate(cohort: "mesh", by: HeadEnd, within: "1min")),
+        (at: "35min", action: Terminate(cohort: "mesh", by: HeadEnd, within: "5min")),
+        (at: "45min", action: Terminate(cohort: "wifi", by: Meter, within: "1min")),
         (at: "50min", action: PowerOff(cohort: "wan", fraction: "50%", over: "10s")),
         (at: "70min", action: PowerOn(cohort: "wan", within: "10s")),
     ],

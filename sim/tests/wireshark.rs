@@ -203,6 +203,73 @@ fn every_medium_with_relays_and_pings_is_sound_and_decrypts() {
     assert_eq!(media, BTreeSet::from(all));
 }
 
+/// Everything that PANA and C12.22 do: joining with and without a relay, pings, re-authentication
+/// and termination by either end, all services.
+const SESSIONS: &str = r#"Scenario(
+    name: "sessions",
+    seed: 11,
+    duration: "2h",
+    cohorts: [
+        (name: "wan", count: 4, medium: "wan"),
+        (name: "mesh", count: 12, medium: "mesh"),
+    ],
+    media: {
+        "wan": Wan(latency: Uniform("20ms", "80ms"), loss: "1%"),
+        "mesh": Mesh(
+            phy: Oqpsk24, backhaul: "wan",
+            topology: StreetGrid(lot_m: 60.0, block_m: 240.0, scatter_m: 0.0),
+        ),
+    },
+    keys: (session_lifetime: "8h", reauthenticate: Every("6h"), overlap: "2min"),
+    pana: (ping: "7min"),
+    timeline: [
+        (at: "30min", action: Reauthenticate(cohort: "wan", by: HeadEnd, within: "1min")),
+        (at: "30min", action: Reauthenticate(cohort: "mesh", by: HeadEnd, within: "5min")),
+        (at: "45min", action: Reauthenticate(cohort: "wan", by: Meter, within: "1min")),
+        (at: "45min", action: Reauthenticate(cohort: "mesh", by: Meter, within: "5min")),
+        (at: "60min", action: Terminate(cohort: "wan", by: HeadEnd, within: "1min")),
+        (at: "60min", action: Terminate(cohort: "mesh", by: Meter, within: "5min")),
+        (at: "75min", action: Terminate(cohort: "wan", by: Meter, within: "1min")),
+        (at: "75min", action: Terminate(cohort: "mesh", by: HeadEnd, within: "5min")),
+        (at: "90min", action: ServiceTest(cohort: "wan", disconnect: true)),
+        (at: "90min", action: ServiceTest(cohort: "mesh", disconnect: true)),
+    ],
+)"#;
+
+#[test]
+fn whole_sessions_ended_and_prolonged_by_either_side_are_sound_and_decrypt() {
+    let Some(tshark) = tshark() else { return };
+    for piggyback in [true, false] {
+        let folder = fresh_folder(&format!("whole_{piggyback}"));
+        let set = format!("pana.piggyback={piggyback}");
+        let loaded = load_text("sessions.ron", SESSIONS, &[set]);
+        let loaded = loaded.unwrap_or_else(|report| panic!("{report}"));
+        let file = capture(&folder, &loaded);
+        assert_sound(&tshark, &file, 16);
+
+        let none = folder.join("none");
+        let count = |filter: &str| show(&tshark, &file, &none, filter, &["frame.number"]).len();
+        for (said, times) in [
+            // A meter joins, is asked again by each end, and returns after each has ended it.
+            ("up; pana pan_complete", 5 * 16),
+            ("up; pana pnr_auth", 16),
+            ("up; pana pnr_ping", 16),
+            ("down; pana pna_ping", 16),
+            ("up; pana ptr", 16),
+            ("down; pana pta", 16),
+            ("down; pana ptr", 16),
+            ("up; pana pta", 16),
+        ] {
+            let found = count(&format!("frame.comment contains \"{said}\""));
+            assert!(found >= times, "{said}: {found}");
+        }
+        // Without piggybacking a meter sends requests of its own.
+        let requests = count("frame.comment matches \"; up; pana par(;|$)\"");
+        assert_eq!(requests > 0, !piggyback, "{requests}");
+        assert!(count("pana.type == 5") > 0, "there are relayed messages");
+    }
+}
+
 /// The head-end reads tables and plays every service with three meters, which then leave.
 const SERVICES: &str = r#"Scenario(
     name: "services",

@@ -293,6 +293,14 @@ impl Headend {
         }
     }
 
+    /// Re-authenticates a meter ahead of time (RFC 5191 §4.3), if it has a session.
+    pub fn reauthenticate(&mut self, rank: u32, env: &mut Env<'_>) {
+        if let Some(session) = self.subscribers.get(rank).session {
+            self.paa.reauthenticate(session, env);
+            self.settle(session, env);
+        }
+    }
+
     /// Ends the session of a meter (RFC 5191 §4.4).
     pub fn terminate(&mut self, rank: u32, env: &mut Env<'_>) {
         if let Some(session) = self.subscribers.get(rank).session {

@@ -33,6 +33,8 @@ pub(super) struct Access {
     restart_at: Option<Instant>,
     /// Retransmissions that the host has been told of.
     retransmissions: u32,
+    /// Whether a termination has ended the latest session (RFC 5191 §4.4).
+    terminated: bool,
 }
 
 impl Access {
@@ -43,12 +45,14 @@ impl Access {
             ping_at: None,
             restart_at: None,
             retransmissions: 0,
+            terminated: false,
         }
     }
 
     /// Looks for the head-end.
     pub(super) fn start(&mut self, env: &mut Env<'_>) {
         self.restart_at = None;
+        self.terminated = false;
         self.pac.start(env);
     }
 
@@ -58,12 +62,25 @@ impl Access {
         self.reauthenticate_at = None;
         self.ping_at = None;
         self.restart_at = None;
+        self.terminated = false;
     }
 
     /// Starts a re-authentication now.
     pub(super) fn reauthenticate(&mut self, env: &mut Env<'_>) {
         self.reauthenticate_at = None;
         self.pac.reauthenticate(env);
+    }
+
+    /// Logs out, if there is a session; what is not open yet goes on.
+    pub(super) fn terminate(&mut self, env: &mut Env<'_>) {
+        if self.is_open() {
+            self.pac.terminate(env);
+        }
+    }
+
+    /// Whether a termination has ended the session, and the pause after it lasts.
+    pub(super) const fn is_terminated(&self) -> bool {
+        self.terminated
     }
 
     pub(super) fn handle_datagram(
@@ -151,7 +168,15 @@ impl Access {
                 PacEvent::Closed { cause } => {
                     self.reauthenticate_at = None;
                     self.ping_at = None;
-                    let (least, most) = config.retry;
+                    self.terminated = matches!(
+                        cause,
+                        CloseCause::Terminated | CloseCause::TerminatedByPeer(_)
+                    );
+                    let (least, most) = if self.terminated {
+                        config.absence
+                    } else {
+                        config.retry
+                    };
                     let pause = least + uniform(most.saturating_sub(least), env);
                     self.restart_at = Some(env.now + pause);
                     return Some(AccessEvent::Closed(cause));

@@ -57,6 +57,9 @@ pub struct Config {
     pub nonvolatile_session: bool,
     /// Range of the random pause before a failed authentication is tried again.
     pub retry: (Duration, Duration),
+    /// Range of the random pause after a termination, by whichever end, before the meter
+    /// authenticates anew.
+    pub absence: (Duration, Duration),
     /// Interval reports.
     pub report: ReportPolicy,
     /// Length of an interval in seconds, whole minutes.

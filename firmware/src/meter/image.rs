@@ -239,6 +239,13 @@ impl Meter {
         self.access.reauthenticate(env);
     }
 
+    /// Ends the session (RFC 5191 §4.4) and authenticates anew after [`Config::absence`].
+    ///
+    /// Without an open session nothing happens.
+    pub fn terminate(&mut self, env: &mut Env<'_>) {
+        self.access.terminate(env);
+    }
+
     /// Takes the UDP payload of a datagram; `utc` is the time in seconds since 1970.
     ///
     /// C12.22 messages are decrypted in place.
@@ -401,6 +408,11 @@ impl Meter {
         self.access.is_open()
     }
 
+    /// Whether the session was terminated and the meter has not begun a new one.
+    pub fn is_terminated(&self) -> bool {
+        self.access.is_terminated()
+    }
+
     /// The PANA SA, for a key log (RFC 5191 §5.3).
     pub fn association(&self) -> Option<&Association> {
         self.access.association()
@@ -512,8 +524,7 @@ pub(crate) const fn end_reason(cause: CloseCause) -> EndReason {
         }
         CloseCause::SessionExpired => EndReason::SessionExpired,
         CloseCause::Reset => EndReason::Reboot,
-        CloseCause::PeerUnreachable | CloseCause::Terminated | CloseCause::TerminatedByPeer(_) => {
-            EndReason::Terminated
-        }
+        CloseCause::PeerUnreachable => EndReason::PeerUnreachable,
+        CloseCause::Terminated | CloseCause::TerminatedByPeer(_) => EndReason::Terminated,
     }
 }

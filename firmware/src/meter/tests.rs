@@ -57,6 +57,7 @@ impl Pair {
             ping: None,
             nonvolatile_session: false,
             retry: (Duration::from_secs(10), Duration::from_secs(10)),
+            absence: (Duration::from_secs(90), Duration::from_secs(90)),
             report: ReportPolicy {
                 mode: Mode::Encrypted,
                 timeout: Duration::from_secs(10),
@@ -353,4 +354,5 @@ mod optical;
 mod orders;
 mod requests;
 mod response;
+mod sessions;
 mod tables;

@@ -31,6 +31,8 @@ pub enum EndReason {
     Reboot,
     /// An operator or an application revoked it.
     Revoked,
+    /// The other end did not answer and the session was given up (RFC 5191 §9).
+    PeerUnreachable,
 }
 
 impl EndReason {
@@ -47,6 +49,7 @@ impl EndReason {
             Self::SessionExpired => "session_expired",
             Self::Reboot => "reboot",
             Self::Revoked => "revoked",
+            Self::PeerUnreachable => "peer_unreachable",
         }
     }
 }

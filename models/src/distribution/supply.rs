@@ -71,7 +71,9 @@ impl SupplyPlan {
             match command {
                 MeterCommand::PowerOn => changes.push((time, Some(true), None)),
                 MeterCommand::PowerOff => changes.push((time, Some(false), None)),
-                MeterCommand::Reauthenticate => others.push((time, command)),
+                MeterCommand::Reauthenticate(_) | MeterCommand::Terminate(_) => {
+                    others.push((time, command));
+                }
             }
         }
         for one in interruptions {
@@ -108,6 +110,7 @@ impl SupplyPlan {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fleet::By;
     use MeterCommand::{PowerOff, PowerOn, Reauthenticate};
 
     fn at(second: u64) -> Time {
@@ -141,7 +144,7 @@ mod tests {
         let commands = vec![
             (at(50), PowerOff),
             (at(60), PowerOn),
-            (at(70), Reauthenticate),
+            (at(70), Reauthenticate(By::Meter)),
             (at(120), PowerOff),
             (at(300), PowerOn),
         ];
@@ -153,7 +156,7 @@ mod tests {
             (at(60), PowerOn),
             (at(100), PowerOff),
             (at(300), PowerOn),
-            (at(70), Reauthenticate),
+            (at(70), Reauthenticate(By::Meter)),
         ];
         assert_eq!(steps, expected);
         assert_eq!(plan.apply(2, at(15), commands.clone()), (at(15), commands));

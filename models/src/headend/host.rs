@@ -100,6 +100,32 @@ impl<A: Agenda, X: Exchange> InstanceHost<'_, '_, A, X> {
         self.ring(Alarm::Subscriber(rank));
     }
 
+    /// The operator has the meter with this rank re-authenticate.
+    pub fn reauthenticate(&mut self, rank: u32) {
+        self.touch(rank, |image, env| image.reauthenticate(rank, env));
+    }
+
+    /// The operator ends the session of the meter with this rank.
+    pub fn terminate(&mut self, rank: u32) {
+        self.touch(rank, |image, env| image.terminate(rank, env));
+    }
+
+    /// Runs `action` on the session of a meter, unless the instance is down.
+    fn touch(&mut self, rank: u32, action: impl FnOnce(&mut Headend, &mut Env<'_>)) {
+        if !self.instance.up {
+            return;
+        }
+        let fleet = self.context.fleet;
+        let meter = fleet.meter_at(self.instance.index, rank);
+        let address = SocketAddrV4::new(fleet.meter_address(meter), PANA_PORT);
+        let peer = Some(SocketAddr::V4(address));
+        let work = self.with_image(peer, |image, _, env| action(image, env));
+        let cost = fleet.headend.cost.time(&work, 0);
+        let done = self.instance.station.occupy(self.now, cost);
+        self.instance.load.busy = self.instance.load.busy + cost;
+        self.finish(done);
+    }
+
     fn ring(&mut self, alarm: Alarm) {
         let now = self.now;
         let due = self.alarm_clock(alarm).ring(now);

@@ -143,6 +143,13 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
         }
     }
 
+    /// A command to log out.
+    pub fn terminate(&mut self) {
+        if self.meter.supply.running {
+            self.run("command", |image, _, env| image.terminate(env));
+        }
+    }
+
     /// A datagram arrives: it is handled, waits for the processor, or is lost on a dead meter.
     pub fn arrive(&mut self, handle: Handle) {
         if !self.meter.supply.running {
@@ -188,8 +195,11 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
             return;
         }
         if due {
-            let trigger = if self.meter.firmware.image.is_open() {
+            let image = &self.meter.firmware.image;
+            let trigger = if image.is_open() {
                 "schedule"
+            } else if image.is_terminated() {
+                "termination"
             } else {
                 "retry"
             };

@@ -52,8 +52,10 @@ pub const DROPPED: &str = "dropped";
 pub const EXPIRED: &str = "expired";
 /// A newer key of the same ring slot took its place.
 pub const REPLACED: &str = "replaced";
-/// The PANA session ended and its keys with it.
+/// The PANA session expired or failed and its keys ended with it.
 pub const SESSION_ENDED: &str = "session_ended";
+/// One of its ends terminated the PANA session (RFC 5191 §4.4), and its keys with it.
+pub const TERMINATED: &str = "terminated";
 /// The meter lost its volatile memory.
 pub const REBOOT: &str = "reboot";
 /// The run ended while the key was alive.

@@ -86,7 +86,8 @@ table! {
         instance: u32 = Identifier,
         /// `initial` or `reauthentication`.
         kind: &'static str = Identifier,
-        /// What started the attempt: `power_on`, `power_return`, `schedule`, `headend`, `retry` or `command`.
+        /// What started the attempt: `power_on`, `power_return`, `schedule`, `headend`, `retry`, `command` or `termination`
+        /// (of the session before).
         trigger: &'static str = Identifier,
         /// Start of the attempt: first PANA message handed to the network.
         start_ns: i64 = Nanoseconds,
@@ -151,7 +152,7 @@ table! {
         expires_at_ns: i64 = Nanoseconds,
         /// Erasure of the key; missing if it was alive when the run ended.
         ended_at_ns: Option<i64> = Nanoseconds,
-        /// `expired`, `replaced`, `session_ended`, `reboot` or `run_ended`.
+        /// `expired`, `replaced`, `terminated` (PTR and PTA), `session_ended`, `reboot` or `run_ended`.
         end_reason: &'static str = Identifier,
         /// Time the key existed: to `ended_at_ns`, or to the end of the run.
         lifetime_ns: i64 = Nanoseconds,

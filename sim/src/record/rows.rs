@@ -133,10 +133,11 @@ const fn end_reason(reason: EndReason) -> &'static str {
         EndReason::Expired | EndReason::Superseded => label::EXPIRED,
         EndReason::SlotReused | EndReason::Displaced => label::REPLACED,
         EndReason::Reboot => label::REBOOT,
-        EndReason::Terminated
-        | EndReason::ReauthenticationFailed
+        EndReason::Terminated => label::TERMINATED,
+        EndReason::ReauthenticationFailed
         | EndReason::AuthorizationRejected
         | EndReason::SessionExpired
+        | EndReason::PeerUnreachable
         | EndReason::Revoked => label::SESSION_ENDED,
     }
 }

@@ -13,7 +13,9 @@ use firmware::{headend, meter, pana, ukmf};
 use models::address::AddressPlan;
 use models::attack::Attacker;
 use models::distribution::Sites;
-use models::fleet::{Action, Cohort, Fleet, HeadendPlan, Partition, ReportPlan, Tap, TimelineStep};
+use models::fleet::{
+    Action, By, Cohort, Fleet, HeadendPlan, Partition, ReportPlan, Tap, TimelineStep,
+};
 use models::link::csma::Capture;
 use models::switching::batches;
 use models::time::{Duration, Time};
@@ -247,6 +249,7 @@ fn meter_firmware(
         ping: scenario.pana.ping,
         nonvolatile_session: scenario.keys.storage == schema::Storage::Nvram,
         retry: RETRY,
+        absence: (scenario.pana.absence, scenario.pana.absence.scaled(2, 1)),
         report: ReportPolicy {
             mode: mode(report.security),
             timeout: report.timeout,
@@ -284,6 +287,13 @@ fn headend_software(
         registration_period: scenario.traffic.registration_period,
         commands: scenario.headend.commands.policy(scenario.headend.instances),
         requests: scenario.headend.requests.policy(scenario.headend.instances),
+    }
+}
+
+const fn side(by: schema::By) -> By {
+    match by {
+        schema::By::Meter => By::Meter,
+        schema::By::HeadEnd => By::HeadEnd,
     }
 }
 
@@ -405,10 +415,23 @@ fn action(
         schema::Action::Reauthenticate {
             cohort,
             fraction,
+            by,
             within,
         } => Action::Reauthenticate {
             cohort: cohort_index(cohort),
             fraction_ppb: fraction.ppb(),
+            by: side(*by),
+            within: *within,
+        },
+        schema::Action::Terminate {
+            cohort,
+            fraction,
+            by,
+            within,
+        } => Action::Terminate {
+            cohort: cohort_index(cohort),
+            fraction_ppb: fraction.ppb(),
+            by: side(*by),
             within: *within,
         },
         // The supply plan and the plan of requests hold what these do.

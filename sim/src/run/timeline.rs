@@ -2,7 +2,7 @@
 
 use firmware::Duration;
 
-use crate::scenario::schema::{Action, Area};
+use crate::scenario::schema::{Action, Area, By};
 use crate::scenario::units::Quantity;
 
 /// An action in a few words.
@@ -161,12 +161,32 @@ pub(super) fn words(action: &Action) -> String {
         Action::Reauthenticate {
             cohort,
             fraction,
+            by,
             within,
         } => format!(
-            "re-authentication of {} of {cohort}{}",
+            "re-authentication of {} of {cohort} by {}{}",
             fraction.to_text(),
+            side(*by),
             window("within", *within)
         ),
+        Action::Terminate {
+            cohort,
+            fraction,
+            by,
+            within,
+        } => format!(
+            "sessions of {} of {cohort} terminated by {}{}",
+            fraction.to_text(),
+            side(*by),
+            window("within", *within)
+        ),
+    }
+}
+
+const fn side(by: By) -> &'static str {
+    match by {
+        By::Meter => "the meters",
+        By::HeadEnd => "the head-end",
     }
 }
 

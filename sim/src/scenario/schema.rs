@@ -204,6 +204,9 @@ settings! {
         discard_limit: u8 = 0,
         /// Period of the liveness test in the access phase (RFC 5191 §4.3); none if absent.
         ping: Option<Duration> = None,
+        /// Shortest time from the termination of a session until its meter authenticates anew,
+        /// above zero; the longest is twice as long, and each meter draws its own.
+        absence: Duration = Duration::from_secs(60),
     }
 }
 
@@ -537,15 +540,41 @@ choice! {
             /// Orders per second; what `headend.commands` allows if absent.
             rate_per_s: Option<f64> = None,
         },
-        /// Meters re-authenticate ahead of time, as after a key revocation.
+        /// Meters re-authenticate ahead of time, as after a key revocation (RFC 5191 §4.3).
+        /// Only open sessions do.
         Reauthenticate {
             /// Whose meters.
             cohort: String,
             /// Share of the meters, drawn at random.
             fraction: Ratio = Ratio::ONE,
+            /// Which end begins: a meter asks by PNR, the head-end sends a PAR at once.
+            by: By = By::Meter,
             /// Window over which they start, uniformly.
             within: Duration = Duration::ZERO,
         },
+        /// Open sessions are terminated by PTR and PTA, and their keys end (RFC 5191 §4.4).
+        /// Each meter authenticates anew after `pana.absence`.
+        Terminate {
+            /// Whose meters.
+            cohort: String,
+            /// Share of the meters, drawn at random.
+            fraction: Ratio = Ratio::ONE,
+            /// Which end sends PTR: a meter that logs out, or the head-end.
+            by: By = By::Meter,
+            /// Window over which they end, uniformly.
+            within: Duration = Duration::ZERO,
+        },
+    }
+}
+
+choice! {
+    /// Which end of a session acts.
+    #[derive(Copy, Eq)]
+    pub enum By {
+        /// The meter, which is the PaC.
+        Meter,
+        /// The head-end, which is the PAA.
+        HeadEnd,
     }
 }
 

@@ -82,6 +82,13 @@ fn check_step(scenario: &Scenario, step: &Step, path: &str, judge: &mut Judge<'_
             cohort,
             fraction,
             within,
+            ..
+        }
+        | Action::Terminate {
+            cohort,
+            fraction,
+            within,
+            ..
         } => (whose, window, share) = (Some(cohort), Some(*within), Some(*fraction)),
         Action::Disconnect {
             cohort,

@@ -148,6 +148,11 @@ fn check_pana(pana: &Pana, judge: &mut Judge<'_>) {
         "pana.ping",
         "the period must be above zero; leave it out to send no pings",
     );
+    judge.range(
+        pana.absence.is_zero(),
+        "pana.absence",
+        "a meter cannot return at the instant of the termination; the time must be above zero",
+    );
 }
 
 fn check_retransmission(timers: &Retransmission, path: &str, judge: &mut Judge<'_>) {
