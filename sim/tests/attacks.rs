@@ -43,6 +43,20 @@ fn as_told(name: &str) -> Report {
 }
 
 #[test]
+fn orders_are_obeyed_again_after_a_power_cut_only_if_keys_outlive_the_memory_of_messages() {
+    let report = as_told("replay_reboot");
+    let orders = number(&report, "commands.count");
+    assert_eq!(number(&report, "commands.confirmed"), orders);
+    // Not when the recorded order was obeyed, ten minutes later, but when the true one was.
+    assert!(number(&report, "commands.latency_s.max") < 10.0);
+    for defence in ["keys.playback=Nvram", "keys.storage=Volatile"] {
+        let report = arm("replay_reboot_not", "replay_reboot", &[defence]);
+        assert!(number(&report, "attacks.datagrams") > 1_000.0);
+        assert_eq!(number(&report, "attacks.datagrams_accepted"), 0.0);
+    }
+}
+
+#[test]
 fn a_flood_fills_a_table_in_limit_over_rate_seconds_and_stateless_answers_none() {
     as_told("paa_flood");
     let half = arm(

@@ -55,6 +55,9 @@ pub struct Config {
     pub ping: Option<Duration>,
     /// Whether session and keys survive a loss of power.
     pub nonvolatile_session: bool,
+    /// Whether a meter still knows after a loss of power which messages it has accepted under the
+    /// keys that survived. Its own invocation ids go on from where they were in either case.
+    pub nonvolatile_playback: bool,
     /// Range of the random pause before a failed authentication is tried again.
     pub retry: (Duration, Duration),
     /// Range of the random pause after a termination, by whichever end, before the meter

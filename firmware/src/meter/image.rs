@@ -227,6 +227,9 @@ impl Meter {
             han.power_off();
         }
         if self.config.nonvolatile_session && self.access.survives() {
+            if !self.config.nonvolatile_playback {
+                self.keys.forget_accepted();
+            }
             return;
         }
         self.access.reset();

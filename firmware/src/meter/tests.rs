@@ -40,13 +40,21 @@ impl Pair {
     }
 
     fn with_switch(psk_at_headend: [u8; 16], switch: SwitchPolicy) -> Self {
+        Self::with_config(psk_at_headend, switch, |_| {})
+    }
+
+    fn with_config(
+        psk_at_headend: [u8; 16],
+        switch: SwitchPolicy,
+        adapt: impl FnOnce(&mut Config),
+    ) -> Self {
         let pana = Arc::new(pana::Config {
             piggyback: true,
             ..pana::Config::default()
         });
         let server_identity: Arc<[u8]> = b"headend@utility.example"[..].into();
         let headend_title = Title::relative(&[2, 1]).unwrap();
-        let config = Config {
+        let mut config = Config {
             pana: Arc::clone(&pana),
             server_identity: Arc::clone(&server_identity),
             keys: ukmf::Policy::default(),
@@ -56,6 +64,7 @@ impl Pair {
             },
             ping: None,
             nonvolatile_session: false,
+            nonvolatile_playback: true,
             retry: (Duration::from_secs(10), Duration::from_secs(10)),
             absence: (Duration::from_secs(90), Duration::from_secs(90)),
             report: ReportPolicy {
@@ -78,6 +87,7 @@ impl Pair {
                 },
             },
         };
+        adapt(&mut config);
         let keys = |psk: &[u8; 16]| LongTermKeys::from_psk(psk, &mut Work::default());
         let identity = b"meter-1@ami.example".to_vec();
         let provisioning = Provisioning {

@@ -164,4 +164,12 @@ impl Freshness {
             Self::Recent(recent) => recent.record(sender, invocation, iv),
         }
     }
+
+    /// Forgets every message.
+    pub fn forget(&mut self) {
+        match self {
+            Self::Window(window) => *window = ReplayWindow::new(),
+            Self::Recent(recent) => **recent = RecentMessages::new(),
+        }
+    }
 }

@@ -268,6 +268,15 @@ impl KeyStore {
         }
     }
 
+    /// Forgets which messages were accepted, as a loss of power does where they lie in volatile
+    /// memory: under keys that survive it, they will be accepted once more.
+    pub fn forget_accepted(&mut self) {
+        let keys = self.epochs.iter_mut().chain(&mut self.statics);
+        for epoch in keys.flatten() {
+            epoch.freshness.forget();
+        }
+    }
+
     /// Erases the keys whose time is over.
     pub fn handle_timeout(&mut self, now: Instant) {
         if self.index.deadline.is_none_or(|deadline| now < deadline) {

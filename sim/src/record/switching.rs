@@ -161,6 +161,10 @@ impl Switching {
 
 impl Effect {
     fn take(&mut self, switch: &SwitchRecord) {
+        if self.is_obeyed() {
+            // Obeyed once more: somebody has sent the order again.
+            return;
+        }
         match switch.step {
             SwitchStep::Accepted(_) => {
                 self.accepted = self.accepted.or(Some(switch.time));
@@ -187,8 +191,12 @@ impl Effect {
 
     /// When the switch was where the order wants it.
     fn applied(&self) -> Option<Time> {
-        let applied = matches!(self.result, Some(label::MOVED | label::UNMOVED));
-        self.ended.filter(|_| applied)
+        self.ended.filter(|_| self.is_obeyed())
+    }
+
+    /// Whether the switch has been where the order wants it.
+    fn is_obeyed(&self) -> bool {
+        matches!(self.result, Some(label::MOVED | label::UNMOVED))
     }
 }
 

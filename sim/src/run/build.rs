@@ -248,6 +248,7 @@ fn meter_firmware(
         },
         ping: scenario.pana.ping,
         nonvolatile_session: scenario.keys.storage == schema::Storage::Nvram,
+        nonvolatile_playback: scenario.keys.playback == schema::Storage::Nvram,
         retry: RETRY,
         absence: (scenario.pana.absence, scenario.pana.absence.scaled(2, 1)),
         report: ReportPolicy {

@@ -132,6 +132,9 @@ settings! {
         array_length: u8 = 1,
         /// Whether a meter's session and keys survive a power cut.
         storage: Storage = Storage::Volatile,
+        /// Where a meter keeps which messages it has accepted; without effect unless the keys
+        /// survive as well (`storage: Nvram`).
+        playback: Storage = Storage::Nvram,
     }
 }
 
@@ -156,12 +159,12 @@ choice! {
 }
 
 choice! {
-    /// Where a meter keeps its session and keys.
+    /// Where a meter keeps what it has to remember.
     #[derive(Copy, Eq)]
     pub enum Storage {
-        /// In memory: a power cut loses them and the meter authenticates anew.
+        /// In memory: a power cut loses it; without a session the meter authenticates anew.
         Volatile,
-        /// In non-volatile memory: they survive a power cut if still valid.
+        /// In non-volatile memory: it survives a power cut as long as it is valid.
         Nvram,
     }
 }

@@ -253,6 +253,49 @@ fn a_replayed_disconnect_is_rejected_within_the_epoch_and_after_rotation() {
     assert_eq!(pair.steps().len(), before, "the switch has not moved");
 }
 
+/// What the meter makes of a recorded order to open after power has failed for ten seconds.
+fn replay_after_power_cycle(adapt: impl FnOnce(&mut Config)) -> (Result<(), Reject>, Pair) {
+    let mut pair = Pair::with_config([7; 16], SwitchPolicy::default(), adapt);
+    pair.meter(|meter, utc, env| meter.power_on(utc, env));
+    pair.exchange();
+    for action in [SwitchAction::Open, SwitchAction::Close] {
+        pair.order(action);
+        pair.after(Duration::from_secs(5));
+    }
+    let mut captured = pair.captured();
+    pair.meter(|meter, utc, env| meter.power_off(utc, env));
+    pair.now += Duration::from_secs(10);
+    let mut result = Ok(());
+    pair.meter(|meter, utc, env| {
+        meter.power_on(utc, env);
+        result = meter.handle_datagram(Channel::C1222, &mut captured, utc, env);
+    });
+    // The switch moves whether or not anybody hears the answer.
+    pair.now += Duration::from_secs(5);
+    pair.meter(|meter, utc, env| meter.handle_timeout(utc, env));
+    pair.meter_events
+        .extend(core::iter::from_fn(|| pair.meter.poll_event()));
+    (result, pair)
+}
+
+#[test]
+fn a_power_cycle_makes_room_for_a_replay_only_if_keys_outlive_the_memory_of_messages() {
+    let (result, pair) = replay_after_power_cycle(|_| {});
+    assert_eq!(result, Err(Reject::AccessClosed), "the keys are gone");
+    assert_eq!(pair.steps().last(), Some(&MOVED_CLOSED));
+
+    let (result, pair) = replay_after_power_cycle(|config| config.nonvolatile_session = true);
+    assert_eq!(result.unwrap_err().name(), "replay");
+    assert_eq!(pair.steps().last(), Some(&MOVED_CLOSED));
+
+    let (result, pair) = replay_after_power_cycle(|config| {
+        config.nonvolatile_session = true;
+        config.nonvolatile_playback = false;
+    });
+    assert_eq!(result, Ok(()), "the key is alive and has seen nothing");
+    assert_eq!(pair.steps().last(), Some(&MOVED_OPEN));
+}
+
 #[test]
 fn an_order_under_another_key_or_in_clear_is_rejected() {
     // The order of another head-end, whose meter has another pre-shared key, hence other keys.
