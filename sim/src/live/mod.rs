@@ -32,6 +32,8 @@ mod terminal;
 #[cfg(target_os = "linux")]
 mod udp;
 mod visits;
+#[cfg(target_os = "linux")]
+mod watch;
 
 use std::io;
 use std::net::SocketAddrV4;

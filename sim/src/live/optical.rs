@@ -5,8 +5,8 @@
 //! ```
 //!
 //! Octets go to the firmware's port on the clock of the run, and its answers come back. A program
-//! that closes the terminal has taken its probe off: whoever comes next finds a port in its base
-//! state. One that is back within a moment may go unnoticed, as at a real port.
+//! that closes the terminal has taken its probe off: whoever opens it next finds a port in its base
+//! state.
 
 use std::fs;
 use std::path::PathBuf;
@@ -21,11 +21,14 @@ use super::line::Line;
 use super::outbox::Desk;
 use super::terminal::{Heard, Link, Terminal};
 use super::visits::Visits;
+use super::watch::Watch;
 use crate::run::FleetDomain;
 use crate::scenario::live::LiveOptical;
 
 /// What tells a terminal from a socket in the data of an epoll event.
 const MARK: u64 = 1 << 40;
+/// The index of the watch over all terminals.
+const WATCH: u64 = MARK - 1;
 /// Portions taken from one terminal before the others have their turn.
 const TURNS: usize = 8;
 /// Octets taken from a terminal at once.
@@ -51,6 +54,8 @@ struct Port {
     readable: bool,
     /// Whether a program has said something and not closed.
     attached: bool,
+    /// Whether another program has taken the place of that one.
+    replaced: bool,
     /// Whether the meter may have something to say.
     expecting: bool,
     _link: Link,
@@ -60,6 +65,9 @@ struct Port {
 #[derive(Debug, Default)]
 pub(super) struct OpticalPorts {
     ports: Vec<Port>,
+    watch: Option<Watch>,
+    /// Whether the watch has something to tell.
+    stirred: bool,
     folder: Option<PathBuf>,
     visits: Visits,
     said: Said,
@@ -87,9 +95,14 @@ impl OpticalPorts {
         };
         fs::create_dir_all(&folder.path).map_err(at(&folder.path))?;
         let mut ports = Vec::new();
+        let mut watch = Watch::new().map_err(at(&folder.path))?;
+        let event = EpollEvent::new(EpollFlags::EPOLLIN, MARK | WATCH);
+        let watched = epoll.add(&watch, event);
+        watched.map_err(|error| at(&folder.path)(error.into()))?;
         for (index, meter) in (0..).zip(meters) {
             let path = folder.path.join(format!("meter-{meter:06}"));
             let terminal = Terminal::open().map_err(at(&path))?;
+            watch.add(terminal.device()).map_err(at(&path))?;
             let link = Link::make(path.clone(), terminal.device(), folder.force);
             // Edges, because a terminal that nobody has opened is hung up all the time.
             let flags = EpollFlags::EPOLLIN | EpollFlags::EPOLLET;
@@ -103,6 +116,7 @@ impl OpticalPorts {
                 line: Line::new(plan.paced),
                 readable: false,
                 attached: false,
+                replaced: false,
                 expecting: false,
                 _link: link.map_err(at(&path))?,
             });
@@ -113,6 +127,8 @@ impl OpticalPorts {
                 ..Visits::default()
             },
             ports,
+            watch: Some(watch),
+            stirred: false,
             folder: Some(folder.path.clone()),
             said: Said::default(),
         })
@@ -130,13 +146,16 @@ impl OpticalPorts {
 
     /// Takes note of an event of epoll; returns whether it was about a terminal.
     pub(super) fn note(&mut self, data: u64) -> bool {
+        if data & MARK == 0 {
+            return false;
+        }
         let index = data & !MARK;
-        if let Some(port) = self.ports.get_mut(index as usize)
-            && data & MARK != 0
-        {
+        if index == WATCH {
+            self.stirred = true;
+        } else if let Some(port) = self.ports.get_mut(index as usize) {
             port.readable = true;
         }
-        data & MARK != 0
+        true
     }
 
     /// Hands over everything that is due, both ways; all events before `now` have been handled.
@@ -148,11 +167,21 @@ impl OpticalPorts {
     ) -> Result<(), LiveError> {
         let Self {
             ports,
+            watch,
+            stirred,
             visits,
             said,
             ..
         } = self;
-        for port in ports {
+        for index in 0..ports.len() {
+            // Whose octets they are must be known before they are read.
+            if (std::mem::take(stirred) || ports[index].readable)
+                && let Some(watch) = watch
+            {
+                let replaced = |index: usize| ports[index].replaced = ports[index].attached;
+                watch.poll(replaced).map_err(LiveError::Sockets)?;
+            }
+            let port = &mut ports[index];
             if let Some(domain) = &mut domains[port.domain] {
                 let mut turn = Turn {
                     port,
@@ -221,6 +250,10 @@ struct Turn<'a> {
 
 impl Turn<'_> {
     fn take(&mut self, desk: &mut Desk<'_>) -> Result<(), LiveError> {
+        if self.port.replaced {
+            self.depart(desk);
+            self.port.terminal.drain().map_err(LiveError::Sockets)?;
+        }
         for _ in 0..TURNS {
             if let Some(octets) = self.port.line.arrived(self.now) {
                 self.hear(&octets, desk);
@@ -261,8 +294,7 @@ impl Turn<'_> {
             Heard::HungUp => {
                 self.port.readable = false;
                 if self.port.attached {
-                    self.hang_up(desk);
-                    self.visits.departures += 1;
+                    self.depart(desk);
                     self.port.terminal.refresh().map_err(LiveError::Sockets)?;
                 }
                 Ok(false)
@@ -321,13 +353,20 @@ impl Turn<'_> {
         Ok(())
     }
 
-    /// The program is gone.
+    /// The program has closed the terminal.
+    fn depart(&mut self, desk: &mut Desk<'_>) {
+        self.hang_up(desk);
+        self.visits.departures += 1;
+    }
+
+    /// The probe is taken off.
     fn hang_up(&mut self, desk: &mut Desk<'_>) {
         let world = self.domain.world_mut();
         let Ok(()) = world.visit(self.port.meter, self.now, desk, |host| {
             host.hang_up_optical();
         });
         self.port.attached = false;
+        self.port.replaced = false;
         self.say(desk);
         self.port.line.clear();
     }

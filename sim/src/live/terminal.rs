@@ -61,16 +61,22 @@ impl Terminal {
     ///
     /// Settings and octets that nobody has read outlive the program that they were for.
     pub(super) fn refresh(&self) -> io::Result<()> {
-        let mut options = File::options();
-        let options = options.read(true).write(true);
-        let options = options.custom_flags(libc::O_NOCTTY | libc::O_NONBLOCK);
-        let device = options.open(&self.device)?;
-        tcflush(&device, FlushArg::TCIFLUSH)?;
+        let device = self.drain()?;
         let mut settings = tcgetattr(&device)?;
         cfmakeraw(&mut settings);
         cfsetspeed(&mut settings, BaudRate::B9600)?;
         tcsetattr(&device, SetArg::TCSANOW, &settings)?;
         Ok(())
+    }
+
+    /// Discards what the program has not read; returns its end, open.
+    pub(super) fn drain(&self) -> io::Result<File> {
+        let mut options = File::options();
+        let options = options.read(true).write(true);
+        let options = options.custom_flags(libc::O_NOCTTY | libc::O_NONBLOCK);
+        let device = options.open(&self.device)?;
+        tcflush(&device, FlushArg::TCIFLUSH)?;
+        Ok(device)
     }
 
     /// Takes octets that the program has sent.
