@@ -300,6 +300,58 @@ fn a_technician_with_another_make_of_program_reads_and_writes() {
     assert_eq!(figures["refused"], 11, "{figures}");
 }
 
+/// The commands of the README that lead to a reading by termineter, but for its installation.
+fn commands_of_the_readme() -> String {
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
+    let readme = fs::read_to_string(readme).expect("the README");
+    let mut blocks = readme.split("```sh\n").skip(1);
+    let block = blocks.find(|block| block.contains("set SERIAL_CONNECTION"));
+    let block = block.expect("a block of commands");
+    let commands = block.split("```").next().expect("its end");
+    let (installation, rest) = commands.split_once('\n').expect("several commands");
+    assert!(installation.contains("pip install"), "{installation}");
+    rest.to_owned()
+}
+
+/// The console of termineter reads the meter and names it, as the README says.
+#[test]
+fn the_readme_leads_to_a_reading() {
+    let Some(termineter) = termineter() else {
+        return;
+    };
+    let folder = folder("readme");
+    let scenarios = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios");
+    let link = std::os::unix::fs::symlink;
+    link(scenarios, folder.join("scenarios")).expect("a link");
+    link(termineter, folder.join("termineter")).expect("a link");
+    let program = Path::new(env!("CARGO_BIN_EXE_meterstorm"));
+    let program = program.parent().expect("its folder").display();
+    let script = format!("PATH=\"{program}:$PATH\"\n{}", commands_of_the_readme());
+    let output = Command::new("sh")
+        .args(["-ec", &script])
+        .current_dir(&folder)
+        // It keeps a log at home.
+        .env("HOME", &folder)
+        .output()
+        .expect("a shell");
+    let out = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{out}");
+    for expected in [
+        "Manufacturer...........................TOSH",
+        "Successfully updated the Meter's ID to: LABORATORY",
+        "4c 41 42 4f 52 41 54 4f  52 59 20",
+    ] {
+        assert!(out.contains(expected), "{expected}: {out}");
+    }
+    let summary = folder.join("results/live/summary.json");
+    let summary = fs::read_to_string(summary).expect("a summary");
+    let summary: Value = serde_json::from_str(&summary).expect("JSON");
+    let figures = &summary["live"]["optical"];
+    // Its `connect`, and each `run`.
+    assert_eq!(figures["sessions"], json!({ "terminated": 4 }), "{figures}");
+    assert_eq!(figures["wrong_passwords"], 0);
+}
+
 /// Who is silent for six seconds, or takes the probe off, has to begin anew.
 #[test]
 fn sessions_end_with_silence_and_with_the_probe() {
