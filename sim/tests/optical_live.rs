@@ -229,9 +229,7 @@ fn ports_never_take_the_place_of_something_else() {
         force: true,
         ..LiveOptions::default()
     };
-    let error = live(&loaded, &options, |_| {})
-        .err()
-        .expect("it does not begin");
+    let error = live(&loaded, &options, |_| {}).expect_err("it does not begin");
     assert!(error.to_string().contains("meter-000001"), "{error}");
     let left: Vec<_> = fs::read_dir(&names).expect("the folder stays").collect();
     assert_eq!(left.len(), 1, "{left:?}");
