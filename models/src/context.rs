@@ -77,11 +77,13 @@ pub enum Kind {
     /// A meter is told to end its session, or an instance to end that of a meter; then the
     /// payload is its rank.
     Terminate,
+    /// Something is due at the optical port of a meter.
+    Optical,
 }
 
 impl Kind {
     /// Every kind, in the order of their codes.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::PowerOn,
         Self::PowerOff,
         Self::Boot,
@@ -109,6 +111,7 @@ impl Kind {
         Self::OptOut,
         Self::Home,
         Self::Terminate,
+        Self::Optical,
     ];
 
     /// The kind of an event.
@@ -157,6 +160,7 @@ impl Kind {
             Self::Measure => "demand looked at",
             Self::OptOut => "household opts out",
             Self::Home => "home area network due",
+            Self::Optical => "optical port due",
         }
     }
 }

@@ -182,7 +182,10 @@ impl<A: Agenda> Domain<A> {
                 (power_on, Kind::PowerOn, 0),
                 (first_interval, Kind::Interval, interval),
             ];
-            for (time, kind, payload) in first.into_iter().chain(commands) {
+            let visit = meter.premise.field.as_mut();
+            let visit = visit.and_then(|field| field.first(&fleet, number, end));
+            let visit = visit.map(|time| (time, Kind::Optical, 0));
+            for (time, kind, payload) in first.into_iter().chain(commands).chain(visit) {
                 if time < end {
                     let posted = &mut meter.processor.posted;
                     self.agenda
@@ -462,6 +465,19 @@ impl<A: Agenda> Domain<A> {
         }
     }
 
+    /// Records sessions at optical ports that have not ended, as of `now`: the end of the run.
+    pub fn record_open_visits(&mut self, now: Time) {
+        let (mut meters, _, _) = self
+            .access
+            .get_mut(&mut self.world)
+            .expect("queries are always valid");
+        for mut meter in &mut meters {
+            let field = meter.premise.field.as_mut();
+            let open = field.and_then(|field| field.unfinished(now));
+            self.telemetry.optical.extend(open);
+        }
+    }
+
     /// Records the registers of meters with full metering, as of `now`: the end of the run.
     pub fn record_registers(&mut self, now: Time) {
         let (mut meters, _, _) = self
@@ -579,6 +595,7 @@ fn handle_meter_event<A: Agenda, X: Exchange>(
         Kind::Measure => host.measure_tick(),
         Kind::OptOut => host.opt_out(event.payload),
         Kind::Home => host.home(),
+        Kind::Optical => host.optical(),
         Kind::Offer
         | Kind::Request
         | Kind::Admit
@@ -619,6 +636,7 @@ fn handle_instance_event<A: Agenda, X: Exchange>(
         | Kind::Measure
         | Kind::OptOut
         | Kind::Home
+        | Kind::Optical
         | Kind::Admit
         | Kind::Medium
         | Kind::PowerOn

@@ -15,6 +15,7 @@ use crate::concentrator::Meshes;
 use crate::cost::{McuCost, ServerCost};
 use crate::dist::Dist;
 use crate::distribution::{Sites, SupplyPlan};
+use crate::field::Visits;
 use crate::grid::GridPlan;
 use crate::han::HanPlan;
 use crate::link::{Direction, LaneProfile, LinkProfile};
@@ -297,6 +298,8 @@ pub struct Fleet {
     pub taps: Vec<Tap>,
     /// Which datagrams are captured, if any are.
     pub capture: Option<CapturePlan>,
+    /// Who visits which meters at their optical ports.
+    pub visits: Visits,
     /// Attackers; only with [`Partition::ByInstance`].
     pub attackers: Vec<Attacker>,
     /// Share of the meters whose messages are recorded one by one, in billionths.

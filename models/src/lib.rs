@@ -29,6 +29,7 @@ pub mod dist;
 pub mod distribution;
 pub mod domain;
 pub mod event;
+pub mod field;
 pub mod fleet;
 pub mod grid;
 pub mod han;

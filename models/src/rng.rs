@@ -77,6 +77,12 @@ pub enum Purpose {
     HomeParticipation = 64,
     /// What an intruder in a home does.
     HomeIntruder = 65,
+    /// Whose meters field technicians visit.
+    FieldService = 70,
+    /// How long they travel.
+    FieldTravel = 71,
+    /// What is damaged between a probe and an optical port.
+    OpticalLine = 72,
 }
 
 /// Words that one refill yields: a ChaCha block.

@@ -13,6 +13,7 @@ use crate::alarm::AlarmClock;
 use crate::clock::Clock;
 use crate::concentrator::{Admission, Concentrator, Mains, Meshes};
 use crate::dist;
+use crate::field::Attendance;
 use crate::fleet::{Fleet, PskPolicy};
 use crate::han::Home;
 use crate::headend::{Downlink, Instance, Station, Trunk, Visitors};
@@ -138,6 +139,7 @@ pub(crate) fn meter(fleet: &Fleet, meter: u32) -> MeterBundle {
             }),
             response: None,
             home,
+            field: Attendance::new(fleet, meter).map(Box::new),
         },
     }
 }

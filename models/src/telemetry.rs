@@ -182,6 +182,61 @@ pub struct RequestRecord {
     pub report: RequestReport,
 }
 
+/// A session at an optical port, as whoever made it saw it; `outcome` is how it ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OpticalRecord {
+    /// The meter.
+    pub meter: u32,
+    /// Index of the service in the field.
+    pub service: u32,
+    /// The first octet.
+    pub start: Time,
+    /// The last one.
+    pub end: Time,
+    /// How it ended.
+    pub outcome: &'static str,
+    /// The speed that was agreed upon.
+    pub bits_per_s: u32,
+    /// Whether the meter has accepted a Logon.
+    pub logged_on: bool,
+    /// Groups that a password has given, as bits of ST42.
+    pub groups: u8,
+    /// Requests.
+    pub requests: u64,
+    /// Requests that were answered otherwise than with `ok`, and procedures that failed.
+    pub refused: u64,
+    /// Tables that were read.
+    pub tables_read: u64,
+    /// Their octets.
+    pub octets_read: u64,
+    /// Tables that were written.
+    pub tables_written: u64,
+    /// Of these, those that read back as they were written.
+    pub tables_verified: u64,
+    /// Procedures that the meter has carried out.
+    pub procedures: u64,
+    /// Passwords that the meter has judged.
+    pub passwords: u64,
+    /// Of these, wrong ones.
+    pub wrong_passwords: u64,
+    /// Whether the meter has locked its port.
+    pub locked_out: bool,
+    /// Packets in both directions, repetitions included.
+    pub packets: u64,
+    /// Octets to the meter.
+    pub octets_to_meter: u64,
+    /// Octets from the meter.
+    pub octets_from_meter: u64,
+    /// Packets that were asked for again, in both directions.
+    pub naks: u64,
+    /// Packets that were sent again, in both directions.
+    pub repetitions: u64,
+    /// Packets and acknowledgements that were damaged on the way.
+    pub damaged: u64,
+    /// What the visitor's program has discarded.
+    pub discarded: u64,
+}
+
 /// What a meter did about an order to its switch or its home.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SwitchRecord {
@@ -448,6 +503,8 @@ pub struct Telemetry {
     pub commands: Vec<CommandRecord>,
     /// Requests to meters that ended.
     pub requests: Vec<RequestRecord>,
+    /// Sessions at optical ports that ended.
+    pub optical: Vec<OpticalRecord>,
     /// What switches did.
     pub switches: Vec<SwitchRecord>,
     /// How demand response has changed the load.

@@ -117,6 +117,11 @@ impl Client {
         self.link.poll_transmit(now)
     }
 
+    /// Whether [`Client::poll_event`] has an event.
+    pub fn has_event(&self) -> bool {
+        !self.events.is_empty()
+    }
+
     /// The oldest event.
     pub fn poll_event(&mut self) -> Option<ClientEvent> {
         self.events.pop_front()

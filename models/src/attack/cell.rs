@@ -297,6 +297,6 @@ fn behaviour(plan: &Attacker, attacker: u32) -> Box<dyn Behaviour> {
             let jammer = jammer(plan, attacker, (burst, period));
             Box::new(block::Jamming(jammer))
         }
-        Attack::MassDisconnect { .. } => Box::new(insider::Insider),
+        Attack::MassDisconnect { .. } | Attack::Optical { .. } => Box::new(insider::Insider),
     }
 }

@@ -287,6 +287,19 @@ pub enum Attack {
         /// From the first order to the operator's intervention.
         detected_after: Option<Duration>,
     },
+    /// Passwords of digits, tried at the optical port of one victim after the other.
+    Optical {
+        /// Decimal digits of a password.
+        digits: u8,
+        /// The first guess.
+        first: u64,
+        /// How many guesses at each victim.
+        guesses: u64,
+        /// How long each member waits when a port is locked.
+        patience: Duration,
+        /// Time at each victim; to the end of the campaign if absent.
+        stay: Option<Duration>,
+    },
 }
 
 impl Attack {
@@ -306,6 +319,7 @@ impl Attack {
             Self::Delay { .. } => "delay",
             Self::Jam { .. } => "jam",
             Self::MassDisconnect { .. } => "mass_disconnect",
+            Self::Optical { .. } => "optical",
         }
     }
 
@@ -320,6 +334,7 @@ impl Attack {
             Self::Replay { .. }
             | Self::Spoof(_)
             | Self::Dictionary { .. }
+            | Self::Optical { .. }
             | Self::Eavesdrop(Leak::Nothing)
             | Self::Jam { .. } => (Position::Tap, Knowledge::Nothing),
             Self::Eavesdrop(Leak::SessionKey { .. }) => (Position::Tap, Knowledge::SessionKeys),

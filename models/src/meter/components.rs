@@ -13,6 +13,7 @@ use crate::alarm::AlarmClock;
 use crate::clock::Clock;
 use crate::concentrator::Admission;
 use crate::datagram::Handle;
+use crate::field::Attendance;
 use crate::han::Home;
 use crate::link::Lane;
 use crate::load::House;
@@ -126,6 +127,8 @@ pub struct Premise {
     pub response: Option<Box<Response>>,
     /// Where there is a home area network.
     pub home: Option<Box<Home>>,
+    /// Where somebody visits the optical port.
+    pub field: Option<Box<Attendance>>,
 }
 
 /// Everything that a meter entity is made of.

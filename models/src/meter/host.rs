@@ -97,6 +97,7 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
         self.take_metering_events();
         self.drain_events();
         self.darken_home();
+        self.darken_optical();
         if let Some(attempt) = self.meter.firmware.attempt.take() {
             self.record_attempt(
                 attempt,
@@ -478,6 +479,17 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
         self.settle(done);
     }
 
+    /// Runs `action`, which takes `octets` from the optical port, on the firmware.
+    pub(crate) fn run_with(
+        &mut self,
+        octets: usize,
+        action: impl FnOnce(&mut Meter, u32, &mut Env<'_>),
+    ) {
+        let trigger = "optical";
+        let done = self.call(Input { trigger, octets }, action);
+        self.settle(done);
+    }
+
     /// Runs `action` on the firmware and accounts for its cost; returns when it is done.
     fn call(&mut self, input: Input, action: impl FnOnce(&mut Meter, u32, &mut Env<'_>)) -> Time {
         let was_open = self.meter.firmware.image.is_open();
@@ -510,6 +522,7 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
         }
         self.rearm();
         self.arm_home();
+        self.serve_optical();
     }
 
     fn with_firmware(&mut self, action: impl FnOnce(&mut Meter, u32, &mut Env<'_>)) -> Work {
