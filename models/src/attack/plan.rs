@@ -299,6 +299,8 @@ pub enum Attack {
         patience: Duration,
         /// Time at each victim; to the end of the campaign if absent.
         stay: Option<Duration>,
+        /// Whether the switch is opened once a password is accepted.
+        disconnect: bool,
     },
 }
 

@@ -160,12 +160,7 @@ impl Visitor {
     }
 
     /// Takes what has happened and asks for what comes next.
-    pub(super) fn proceed(
-        &mut self,
-        service: &FieldService,
-        place: &Place<'_>,
-        now: Time,
-    ) -> Next {
+    pub(super) fn proceed(&mut self, service: &FieldService, place: &Place<'_>, now: Time) -> Next {
         let local = Instant::from_nanos(now.as_nanos());
         if self.client.poll_timeout().is_some_and(|at| at <= local) {
             self.client.handle_timeout(local);

@@ -92,7 +92,10 @@ impl Wire {
 
     /// The octets that have arrived by `now`, as a receiver at `baud` understands them.
     pub(super) fn take(&mut self, now: Time, baud: Baud, errors: &mut Stream) -> Option<Vec<u8>> {
-        let sending = self.sending.as_mut().filter(|sending| sending.at() <= now)?;
+        let sending = self
+            .sending
+            .as_mut()
+            .filter(|sending| sending.at() <= now)?;
         let next = sending.next();
         let mut piece = sending.octets[sending.taken..next].to_vec();
         sending.taken = next;
@@ -132,7 +135,12 @@ mod tests {
     #[test]
     fn octets_arrive_at_line_speed_in_the_pieces_of_a_uart() {
         let (mut wire, mut errors) = (Wire::default(), stream());
-        wire.send(transmit(40, Baud::DEFAULT), Time::from_secs(1), 0, &mut errors);
+        wire.send(
+            transmit(40, Baud::DEFAULT),
+            Time::from_secs(1),
+            0,
+            &mut errors,
+        );
         let mut arrived = Vec::new();
         while !wire.is_idle() {
             let at = wire.next();
@@ -159,10 +167,17 @@ mod tests {
     #[test]
     fn damage_and_other_speeds_reach_the_receiver() {
         let (mut wire, mut errors) = (Wire::default(), stream());
-        wire.send(transmit(10, Baud::DEFAULT), Time::ZERO, 1_000_000_000, &mut errors);
+        wire.send(
+            transmit(10, Baud::DEFAULT),
+            Time::ZERO,
+            1_000_000_000,
+            &mut errors,
+        );
         let got = wire.take(wire.next(), Baud::DEFAULT, &mut errors).unwrap();
         let wrong = (0..10).zip(&got).filter(|(sent, got)| sent != *got);
-        let bits: u32 = wrong.map(|(sent, got): (u8, &u8)| (sent ^ got).count_ones()).sum();
+        let bits: u32 = wrong
+            .map(|(sent, got): (u8, &u8)| (sent ^ got).count_ones())
+            .sum();
         assert_eq!(bits, 1);
         wire.send(transmit(10, Baud::FASTEST), Time::ZERO, 0, &mut errors);
         let got = wire.take(wire.next(), Baud::DEFAULT, &mut errors).unwrap();

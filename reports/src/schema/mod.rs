@@ -35,6 +35,7 @@ pub const TABLES: &[&TableDef] = &[
     tables::CommandRow::TABLE,
     tables::RequestRow::TABLE,
     tables::HanRow::TABLE,
+    tables::OpticalRow::TABLE,
     tables::GridRow::TABLE,
     tables::RegisterRow::TABLE,
     tables::DemandRow::TABLE,

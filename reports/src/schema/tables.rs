@@ -471,6 +471,68 @@ table! {
 }
 
 table! {
+    /// One row per session at the optical port of a meter, in order of its end.
+    pub table "optical" => OpticalRow, OpticalColumns {
+        /// Meter.
+        meter: u32 = Identifier,
+        /// First octet of the session.
+        start_ns: i64 = Nanoseconds,
+        /// End of the session for whoever made it.
+        end_ns: i64 = Nanoseconds,
+        /// Number of the user in Logon; 0 if he names none.
+        user_id: u32 = Identifier,
+        /// Name of the user in Logon.
+        user: String = Identifier,
+        /// `read`, `install`, `configure`, or `guess` of an intruder.
+        errand: &'static str = Identifier,
+        /// Attacker of the scenario; missing for technicians.
+        attacker: Option<String> = Identifier,
+        /// `completed`; `refused` if the meter refused a part; `mismatch` if a table read back
+        /// otherwise than written; `wrong_password`, `locked_out`, `no_answer`, `lost` (line),
+        /// `out_of_time`, `occupied` (another probe is at the port), `unfinished` (end of the run).
+        outcome: &'static str = Identifier,
+        /// Speed that was agreed upon; 0 if nothing was said.
+        baud: u32 = Count,
+        /// Rights that the session had: `none` (no Logon), `guest`, `reader`, `installer`, `master`.
+        access: &'static str = Identifier,
+        /// Requests.
+        requests: u64 = Count,
+        /// Requests answered otherwise than with `ok`, and procedures that were not carried out.
+        refused: u64 = Count,
+        /// Tables read, read-backs included.
+        tables_read: u64 = Count,
+        /// Octets of these tables.
+        bytes_read: u64 = Bytes,
+        /// Tables written.
+        tables_written: u64 = Count,
+        /// Of these, those that read back as written.
+        tables_verified: u64 = Count,
+        /// Procedures that the meter has carried out.
+        procedures: u64 = Count,
+        /// Passwords that the meter has judged.
+        passwords: u64 = Count,
+        /// Of these, wrong ones, as the meter counts them.
+        wrong_passwords: u64 = Count,
+        /// Whether a wrong password locked the port.
+        locked_out: bool = Identifier,
+        /// Packets in both directions, repetitions included, acknowledgements not.
+        packets: u64 = Count,
+        /// Octets to the meter, acknowledgements included.
+        bytes_to_meter: u64 = Bytes,
+        /// Octets from the meter, acknowledgements included.
+        bytes_from_meter: u64 = Bytes,
+        /// Packets asked for again (NAK), in both directions.
+        naks: u64 = Count,
+        /// Packets sent again, in both directions.
+        retransmissions: u64 = Count,
+        /// Packets and acknowledgements damaged on the line.
+        damaged: u64 = Count,
+        /// What the visitor's program discarded; that of meters is in `rejects`.
+        discarded: u64 = Count,
+    }
+}
+
+table! {
     /// One row per second of the power system from the first movement of a switch, or the first
     /// home that follows demand response, on.
     pub table "grid" => GridRow, GridColumns {

@@ -13,6 +13,7 @@ use crate::schema::label;
 pub(super) fn attacks(frame: &Table<'_>, out: &mut Builder) -> PolarsResult<()> {
     datagrams(frame, out)?;
     authentications(frame, out)?;
+    guesses(frame, out)?;
     reading(frame, out)?;
     outcomes(frame, out)
 }
@@ -113,6 +114,24 @@ fn authentications(frame: &Table<'_>, out: &mut Builder) -> PolarsResult<()> {
         let ratio = format!("{succeeded}_ratio");
         out.ratio(&ratio, "Successful of all of these.", both, count(&rows));
     }
+    Ok(())
+}
+
+/// Passwords that intruders tried at optical ports.
+fn guesses(frame: &Table<'_>, out: &mut Builder) -> PolarsResult<()> {
+    let rows = frame.is("action", "guess_password")?;
+    let found = and(&rows, &frame.is("outcome", label::ACCEPTED)?);
+    let guesses = frame.numbers_where("count", &rows)?.iter().sum();
+    out.number(
+        "attacks.guesses",
+        "Passwords tried at optical ports.",
+        Some(guesses),
+    );
+    out.number(
+        "attacks.passwords_guessed",
+        "Of these, right ones.",
+        Some(count(&found)),
+    );
     Ok(())
 }
 

@@ -7,6 +7,7 @@
 mod attacks;
 mod han;
 mod metering;
+mod optical;
 mod requests;
 mod response;
 mod restoration;

@@ -9,8 +9,8 @@ use super::table::Table;
 use crate::schema::{Row, TableDef, label};
 use crate::{
     AttackRow, AuthRow, CommandRow, DemandRow, Error, GridRow, HanRow, HeadendRow, KeyRow,
-    MessageRow, MeterRow, ReadRow, RegisterRow, RejectRow, RequestRow, ResponseRow, Results,
-    TrafficRow,
+    MessageRow, MeterRow, OpticalRow, ReadRow, RegisterRow, RejectRow, RequestRow, ResponseRow,
+    Results, TrafficRow,
 };
 
 pub(super) const NANOSECONDS: f64 = 1e9;
@@ -30,6 +30,7 @@ const SECTIONS: &[(&TableDef, Section)] = &[
     (CommandRow::TABLE, super::switching::commands),
     (RequestRow::TABLE, super::requests::requests),
     (HanRow::TABLE, super::han::han),
+    (OpticalRow::TABLE, super::optical::optical),
     (GridRow::TABLE, super::switching::grid),
     (RegisterRow::TABLE, super::metering::registers),
     (DemandRow::TABLE, super::metering::demand),

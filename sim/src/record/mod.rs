@@ -6,6 +6,7 @@
 
 mod han;
 mod metering;
+mod optical;
 mod response;
 mod rows;
 mod switching;
@@ -21,13 +22,13 @@ use models::datagram::MessageType;
 use models::fleet::Fleet;
 use models::link::Direction;
 use models::telemetry::{
-    AttackRecord, AttackTraffic, AuthRecord, KeyRecord, MessageRecord, NodeId, ReadRecord,
-    RegisterRecord, RequestRecord, Side, Telemetry, TrafficCount,
+    AttackRecord, AttackTraffic, AuthRecord, KeyRecord, MessageRecord, NodeId, OpticalRecord,
+    ReadRecord, RegisterRecord, RequestRecord, Side, Telemetry, TrafficCount,
 };
 use models::time::{Duration, Time};
 use reports::schema::tables::{
     AttackRow, AuthRow, CommandRow, DemandRow, GridRow, HanRow, HeadendRow, KeyRow, MessageRow,
-    MeterRow, ReadRow, RegisterRow, RejectRow, RequestRow, ResponseRow, TrafficRow,
+    MeterRow, OpticalRow, ReadRow, RegisterRow, RejectRow, RequestRow, ResponseRow, TrafficRow,
 };
 use reports::{Error, Provenance, TableWriter};
 
@@ -75,6 +76,7 @@ struct Writers {
     commands: Option<TableWriter<CommandRow>>,
     requests: Option<TableWriter<RequestRow>>,
     han: Option<TableWriter<HanRow>>,
+    optical: Option<TableWriter<OpticalRow>>,
     grid: Option<TableWriter<GridRow>>,
     registers: Option<TableWriter<RegisterRow>>,
     demand: Option<TableWriter<DemandRow>>,
@@ -108,6 +110,7 @@ struct Buffers {
     traffic: Vec<TrafficCount>,
     attacks: Vec<AttackRecord>,
     requests: Vec<RequestRecord>,
+    optical: Vec<OpticalRecord>,
     home_traffic: BTreeMap<(Direction, Content), TrafficCount>,
     attack_traffic: BTreeMap<AttackTraffic, TrafficCount>,
     rejects: BTreeMap<(NodeId, &'static str, &'static str), u64>,
@@ -149,6 +152,7 @@ impl Recorder {
             commands: writer(wanted(Table::Commands), folder, provenance)?,
             requests: writer(wanted(Table::Requests), folder, provenance)?,
             han: writer(wanted(Table::Han), folder, provenance)?,
+            optical: writer(wanted(Table::Optical), folder, provenance)?,
             grid: writer(wanted(Table::Grid), folder, provenance)?,
             registers: writer(wanted(Table::Registers), folder, provenance)?,
             demand: writer(wanted(Table::Demand), folder, provenance)?,
@@ -228,6 +232,7 @@ impl Recorder {
             commands,
             requests,
             han,
+            optical,
             grid,
             registers,
             demand,
@@ -245,6 +250,7 @@ impl Recorder {
         finish(commands)?;
         finish(requests)?;
         finish(han)?;
+        finish(optical)?;
         finish(grid)?;
         finish(registers)?;
         finish(demand)?;
@@ -262,6 +268,7 @@ impl Recorder {
         buffers.registers.append(&mut telemetry.registers);
         buffers.attacks.append(&mut telemetry.attacks);
         buffers.requests.append(&mut telemetry.requests);
+        buffers.optical.append(&mut telemetry.optical);
         for (traffic, count) in std::mem::take(&mut telemetry.home_traffic) {
             buffers.home_traffic.entry(traffic).or_default().add(&count);
         }
@@ -300,10 +307,11 @@ impl Recorder {
 
     fn write_attacks(&mut self) -> Result<(), Error> {
         let attacks = &mut self.buffers.attacks;
-        // Labels are unique, and one cell does not do the same twice at once without one.
+        // Labels are unique, and nobody does the same to a meter twice at once without one.
         attacks.sort_by_key(|record| {
             let known = record.end.unwrap_or(record.time);
-            (known, record.attacker, record.instance, record.label)
+            let who = (record.attacker, record.instance);
+            (known, who, record.label, record.meter)
         });
         for record in attacks.drain(..) {
             let counts = &mut self.counts.attacks[record.attacker as usize];
@@ -382,6 +390,12 @@ impl Recorder {
         buffers.requests.sort_by_key(order);
         for record in buffers.requests.drain(..) {
             push(&mut writers.requests, || rows::request(fleet, &record))?;
+        }
+        buffers
+            .optical
+            .sort_by_key(|record| (record.end, record.meter, record.start, record.service));
+        for record in buffers.optical.drain(..) {
+            push(&mut writers.optical, || optical::row(fleet, &record))?;
         }
         buffers
             .reads
@@ -542,6 +556,7 @@ pub fn conclude(domains: &mut [&mut FleetDomain], now: Time) {
     for domain in domains {
         domain.world_mut().record_live_keys(now);
         domain.world_mut().record_open_commands(now);
+        domain.world_mut().record_open_visits(now);
         domain.world_mut().record_registers(now);
         domain.world_mut().conclude_attacks(now);
     }

@@ -13,6 +13,7 @@ use firmware::{headend, meter, pana, ukmf};
 use models::address::AddressPlan;
 use models::attack::Attacker;
 use models::distribution::Sites;
+use models::field::Visits;
 use models::fleet::{
     Action, By, Cohort, Fleet, HeadendPlan, Partition, ReportPlan, Tap, TimelineStep,
 };
@@ -20,9 +21,9 @@ use models::link::csma::Capture;
 use models::switching::batches;
 use models::time::{Duration, Time};
 
-use crate::scenario::requests;
 use crate::scenario::schema::{self, Scenario};
 use crate::scenario::switching::gap;
+use crate::scenario::{optical, requests};
 
 /// Arcs of the head-end's ApTitle below the network root.
 const HEADEND_TITLE: [u32; 2] = [2, 1];
@@ -69,7 +70,8 @@ pub(crate) fn fleet(scenario: &Scenario, partition: Partition) -> Fleet {
     let meshes = scenario.meshes(|phy| phy.contention(Capture::Never));
     let meters = cohorts.iter().map(|cohort| cohort.count).sum();
     let sites = Sites::new(meters, &meshes, scenario.seed);
-    Fleet {
+    let services = optical::services(scenario, &attackers, cohort_index);
+    let mut fleet = Fleet {
         seed: scenario.seed,
         protocol_seed: scenario.seed,
         addresses: AddressPlan::default(),
@@ -102,9 +104,12 @@ pub(crate) fn fleet(scenario: &Scenario, partition: Partition) -> Fleet {
             .map(|capture| capture.plan(scenario)),
         attackers,
         message_sample_ppb: scenario.record.messages.ppb(),
+        visits: Visits::default(),
         partition,
         cohorts,
-    }
+    };
+    fleet.visits = Visits::new(&fleet, services);
+    fleet
 }
 
 fn cohorts(scenario: &Scenario, link_index: impl Fn(&str) -> usize) -> Vec<Cohort> {
@@ -262,7 +267,7 @@ fn meter_firmware(
             .register
             .then_some(scenario.traffic.registration_period),
         headend_title: headend_title(),
-        device: scenario.switch.device(),
+        device: scenario.optical.device(scenario.switch.device()),
     }
 }
 
@@ -435,8 +440,9 @@ fn action(
             by: side(*by),
             within: *within,
         },
-        // The supply plan and the plan of requests hold what these do.
+        // The supply plan, the plan of requests and that of visits hold what these do.
         schema::Action::Outage { .. }
+        | schema::Action::FieldService { .. }
         | schema::Action::ConcentratorDown { .. }
         | schema::Action::OnDemandRead { .. }
         | schema::Action::SetTime { .. }

@@ -29,6 +29,7 @@ impl fmt::Display for Report {
         self.commands(f)?;
         self.responses(f)?;
         self.han(f)?;
+        self.optical(f)?;
         self.attacks(f)?;
         self.cost(f)?;
         match &self.live {
@@ -179,6 +180,31 @@ impl Report {
             )?;
         }
         Ok(())
+    }
+
+    fn optical(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let some = |path: &str| self.summary.get(path).is_some_and(|count| count > 0.0);
+        if !some("optical.sessions") && !some("optical.intruder_sessions") {
+            return Ok(());
+        }
+        let [sessions, completed, read, written, wrong, locked] = [
+            "sessions",
+            "completed",
+            "tables_read",
+            "tables_written",
+            "wrong_passwords",
+            "lockouts",
+        ]
+        .map(|what| self.number(&format!("optical.{what}")));
+        writeln!(
+            f,
+            "optical   {completed} of {sessions} sessions completed, {read} tables read, \
+             {written} written"
+        )?;
+        writeln!(
+            f,
+            "          {wrong} wrong passwords, ports locked {locked} times"
+        )
     }
 
     fn han(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -158,6 +158,20 @@ pub(super) fn words(action: &Action) -> String {
             fraction.to_text(),
             window("within", *width)
         ),
+        Action::FieldService {
+            cohort,
+            fraction,
+            errand,
+            technicians,
+            ..
+        } => {
+            let plural = if *technicians == 1 { "" } else { "s" };
+            format!(
+                "{technicians} technician{plural} to {} of {cohort}: {}",
+                fraction.to_text(),
+                errand.name()
+            )
+        }
         Action::Reauthenticate {
             cohort,
             fraction,

@@ -258,6 +258,22 @@ choice! {
             /// From the first order until the operator stops it and closes all switches again.
             detected_after: Option<Duration> = None,
         },
+        /// Passwords of digits, tried at the optical ports of victims in turn, one every `every`.
+        /// Capability needed: Tap.
+        Optical {
+            /// Decimal digits of a password, 1 to 19.
+            digits: u8,
+            /// The first guess.
+            first: u64 = 0,
+            /// How many guesses at each victim.
+            guesses: u64 = 1_000_000_000,
+            /// How long each attacker waits when a port is locked.
+            patience: Duration = Duration::from_secs(300),
+            /// Time at each victim; if absent nobody leaves his first one.
+            stay: Option<Duration> = None,
+            /// Open the service switch once a password is accepted; a master's may.
+            disconnect: bool = false,
+        },
         /// Datagrams are held on the path and forwarded later.
         /// Capability needed: OnPath.
         Delay {
@@ -436,6 +452,21 @@ impl Attack {
                 waves,
                 hold,
                 detected_after,
+            },
+            Self::Optical {
+                digits,
+                first,
+                guesses,
+                patience,
+                stay,
+                disconnect,
+            } => attack::Attack::Optical {
+                digits,
+                first,
+                guesses,
+                patience,
+                stay,
+                disconnect,
             },
             Self::Jam { burst, period } => attack::Attack::Jam { burst, period },
         }

@@ -29,6 +29,7 @@ mod lower;
 pub mod mcu;
 pub mod media;
 pub mod metering;
+pub mod optical;
 mod parse;
 mod patch;
 mod record;

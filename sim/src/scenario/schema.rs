@@ -21,6 +21,7 @@ pub use super::live::Live;
 pub use super::mcu::Mcu;
 pub use super::media::{Band, Coverage, Fading, Medium, MeshPhy, MeshTopology, Technology, Tone};
 pub use super::metering::Metering;
+pub use super::optical::{FieldErrand, Optical, Probe};
 pub use super::requests::{Reading, Requests, Schedule};
 pub use super::switching::{Commands, Grid, Response, Switch};
 
@@ -55,6 +56,8 @@ record! {
         load: Load = Load::default(),
         /// Service switches of the meters.
         switch: Switch = Switch::default(),
+        /// Optical ports of the meters.
+        optical: Optical = Optical::default(),
         /// The power system behind the premises.
         grid: Grid = Grid::default(),
         /// Which meters and concentrators lose power together.
@@ -543,6 +546,31 @@ choice! {
             /// Orders per second; what `headend.commands` allows if absent.
             rate_per_s: Option<f64> = None,
         },
+        /// Technicians go from meter to meter and talk to the optical ports.
+        FieldService {
+            /// Whose meters.
+            cohort: String,
+            /// Share of the meters, drawn at random; equal shares are the same meters.
+            fraction: Ratio = Ratio::ONE,
+            /// What they do at each.
+            errand: FieldErrand = FieldErrand::Read { tables: vec![1, 3, 5, 52, 74, 76] },
+            /// How many technicians share the meters; each takes neighbouring ones.
+            technicians: u32 = 1,
+            /// Time from one meter to the next, and to the first.
+            travel: Dist<Duration> = Dist::uniform(
+                Duration::from_secs(120), Duration::from_secs(360),
+            ),
+            /// Time on site, after which a technician leaves whether he has finished or not.
+            per_visit: Duration = Duration::from_secs(300),
+            /// Number of the user, which the logs of meters show.
+            user_id: u16 = 2,
+            /// Name of the user, at most 10 octets.
+            user: String = "FIELD".to_owned(),
+            /// The password; without one a technician has the rights of everybody.
+            password: String = String::new(),
+            /// His equipment.
+            probe: Probe = Probe::default(),
+        },
         /// Meters re-authenticate ahead of time, as after a key revocation (RFC 5191 §4.3).
         /// Only open sessions do.
         Reauthenticate {
@@ -633,6 +661,8 @@ choice! {
         Requests,
         /// One row per device of a home and time bin.
         Han,
+        /// One row per session at an optical port.
+        Optical,
         /// One row per second of the power system, once a switch has moved or homes respond.
         Grid,
         /// One row per metered day or demand reset of a meter with full metering.
@@ -646,7 +676,7 @@ choice! {
 
 impl Table {
     /// All tables.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Meters,
         Self::Auth,
         Self::Keys,
@@ -659,6 +689,7 @@ impl Table {
         Self::Commands,
         Self::Requests,
         Self::Han,
+        Self::Optical,
         Self::Grid,
         Self::Registers,
         Self::Demand,

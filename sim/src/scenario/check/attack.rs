@@ -129,7 +129,10 @@ fn check_foothold(scenario: &Scenario, attacker: &Attacker, path: &str, judge: &
         !is_access
             && matches!(
                 attacker.attack,
-                Attack::Rogue | Attack::Clone | Attack::MassDisconnect { .. }
+                Attack::Rogue
+                    | Attack::Clone
+                    | Attack::MassDisconnect { .. }
+                    | Attack::Optical { .. }
             ),
         [&foothold, &attack],
         "these attackers are elsewhere: a foothold has no effect",

@@ -9,6 +9,7 @@ mod distribution;
 mod han;
 mod live;
 mod metering;
+mod optical;
 mod plan;
 mod population;
 mod requests;
@@ -39,6 +40,7 @@ pub(super) fn check(scenario: &Scenario, survey: Survey, report: &mut Report) {
     attack::check(scenario, &mut judge);
     switching::check(scenario, &mut judge);
     han::check(scenario, &mut judge);
+    optical::check(scenario, &mut judge);
     live::check(scenario, &mut judge);
     requests::check(scenario, &mut judge);
     metering::check(scenario, &mut judge);

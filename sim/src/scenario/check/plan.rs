@@ -137,6 +137,7 @@ fn check_step(scenario: &Scenario, step: &Step, path: &str, judge: &mut Judge<'_
             window: delay,
             ..
         } => (whose, window, share) = (Some(cohort), Some(*delay), Some(*fraction)),
+        Action::FieldService { .. } => {}
         Action::Outage { .. } | Action::ConcentratorDown { .. } => {
             super::distribution::check_step(scenario, step, &path, judge);
         }
