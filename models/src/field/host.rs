@@ -166,6 +166,10 @@ impl<'c, A: Agenda, X: Exchange> MeterHost<'_, '_, '_, 'c, A, X> {
             let (wire, errors) = (&mut field.to_visitor, &mut field.errors);
             wire.send(transmit, from, damaged_ppb, errors);
         }
+        if any {
+            // From now on it waits for an acknowledgement.
+            self.rearm();
+        }
         any
     }
 
@@ -209,7 +213,9 @@ impl<'c, A: Agenda, X: Exchange> MeterHost<'_, '_, '_, 'c, A, X> {
         };
         let service = fleet.visits.service(present.visit.service);
         let was_in_session = present.visitor.is_in_session();
+        let was_waiting = present.visitor.is_waiting();
         let next = present.visitor.proceed(service, &place, self.now);
+        let asked = present.visitor.is_waiting() && !was_waiting;
         if present.visitor.is_in_session() && !was_in_session {
             let record = self.record_of(present.visit);
             present.session = Some(record);
@@ -218,7 +224,8 @@ impl<'c, A: Agenda, X: Exchange> MeterHost<'_, '_, '_, 'c, A, X> {
             field.to_visitor.count = Default::default();
         }
         match next {
-            Next::Wait => false,
+            // What has been asked for has to be sent.
+            Next::Wait => asked,
             Next::SessionOver(outcome) => {
                 if let Some(record) = field.close(outcome, self.now) {
                     self.report_session(record);

@@ -644,7 +644,7 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
     }
 
     /// Takes over the firmware's deadline.
-    pub(super) fn rearm(&mut self) {
+    pub(crate) fn rearm(&mut self) {
         let deadline = self.meter.firmware.image.poll_timeout();
         let Processor { alarm, clock, .. } = &mut *self.meter.processor;
         alarm.set(deadline, |instant| clock.when(instant));
