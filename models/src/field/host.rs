@@ -3,14 +3,13 @@
 use firmware::Instant;
 use firmware::c1218::{Baud, ServerEvent, Timing};
 
-use super::PROTOCOL;
 use super::plan::{Errand, FieldService, Visit};
 use super::visit::{Attendance, Present};
 use super::visitor::{Next, Place, Visitor};
 use crate::context::{Exchange, Kind};
 use crate::event::Agenda;
 use crate::fleet::Fleet;
-use crate::meter::MeterHost;
+use crate::meter::{MeterHost, OPTICAL};
 use crate::telemetry::{AttackRecord, NodeId, OpticalRecord};
 use crate::time::Time;
 
@@ -114,18 +113,11 @@ impl<'c, A: Agenda, X: Exchange> MeterHost<'_, '_, '_, 'c, A, X> {
 
     /// Octets reach the port; a meter without power does not see them.
     fn hear_meter(&mut self, field: &mut Attendance) -> bool {
-        let parameters = self.meter.firmware.image.optical_parameters();
-        let baud = parameters.map_or(Baud::DEFAULT, |parameters| parameters.baud);
+        let baud = self.optical_parameters().baud;
         let Some(piece) = field.to_meter.take(self.now, baud, &mut field.errors) else {
             return false;
         };
-        if self.meter.supply.running {
-            // Whoever reads registers reads those of now.
-            self.measure();
-            self.run_with(piece.len(), |image, utc, env| {
-                image.handle_optical(&piece, utc, env);
-            });
-        }
+        self.hear_optical(&piece);
         true
     }
 
@@ -245,7 +237,7 @@ impl<'c, A: Agenda, X: Exchange> MeterHost<'_, '_, '_, 'c, A, X> {
         match (event, session) {
             (ServerEvent::Rejected(reject), _) => {
                 let node = NodeId::Meter(self.meter.placement.meter);
-                self.context.telemetry.reject(node, PROTOCOL, reject.name());
+                self.context.telemetry.reject(node, OPTICAL, reject.name());
             }
             (ServerEvent::PasswordAccepted(groups), Some(session)) => {
                 session.groups |= groups.0;

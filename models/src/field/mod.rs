@@ -20,6 +20,3 @@ mod wire;
 
 pub use plan::{Content, Errand, FieldService, Probe, Route, Task, Visit, Visits};
 pub use visit::Attendance;
-
-/// The protocol, as results name it.
-pub const PROTOCOL: &str = "c1218";

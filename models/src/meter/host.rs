@@ -479,17 +479,6 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
         self.settle(done);
     }
 
-    /// Runs `action`, which takes `octets` from the optical port, on the firmware.
-    pub(crate) fn run_with(
-        &mut self,
-        octets: usize,
-        action: impl FnOnce(&mut Meter, u32, &mut Env<'_>),
-    ) {
-        let trigger = "optical";
-        let done = self.call(Input { trigger, octets }, action);
-        self.settle(done);
-    }
-
     /// Runs `action` on the firmware and accounts for its cost; returns when it is done.
     fn call(&mut self, input: Input, action: impl FnOnce(&mut Meter, u32, &mut Env<'_>)) -> Time {
         let was_open = self.meter.firmware.image.is_open();

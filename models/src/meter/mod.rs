@@ -18,6 +18,7 @@ pub use components::{
 pub use host::MeterHost;
 pub(crate) use host::report_offset;
 pub use metering::{Metering, MeteringPlan};
+pub(crate) use probe::OPTICAL;
 pub use probe::Said;
 pub use response::{Rebound, Response, ResponsePlan};
 pub use sensor::{AccuracyClass, Sensor};

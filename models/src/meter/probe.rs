@@ -8,7 +8,7 @@ use crate::event::Agenda;
 use crate::telemetry::NodeId;
 
 /// What the results call the protocol of the optical port.
-const PROTOCOL: &str = "optical";
+pub(crate) const OPTICAL: &str = "optical";
 
 /// What a meter has said at its optical port.
 #[derive(Debug, Default)]
@@ -26,7 +26,7 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
     pub fn hear_optical(&mut self, octets: &[u8]) -> bool {
         if !self.meter.supply.running {
             let node = NodeId::Meter(self.meter.placement.meter);
-            self.context.telemetry.reject(node, PROTOCOL, "unpowered");
+            self.context.telemetry.reject(node, OPTICAL, "unpowered");
             return false;
         }
         // Whoever reads registers reads those of now.
@@ -53,7 +53,7 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
         let node = NodeId::Meter(self.meter.placement.meter);
         for event in &said.events {
             if let ServerEvent::Rejected(why) = event {
-                self.context.telemetry.reject(node, PROTOCOL, why.name());
+                self.context.telemetry.reject(node, OPTICAL, why.name());
             }
         }
         // What has been said is to be acknowledged by a certain time.
