@@ -68,7 +68,9 @@ impl<'c, A: Agenda, X: Exchange> MeterHost<'_, '_, '_, 'c, A, X> {
             let arrived = self.arrive_visitor(field, visits);
             let heard = self.hear_meter(field) | self.hear_visitor(field);
             let said = self.speak_as_meter(field) | self.speak_as_visitor(field);
-            let acted = self.act_as_visitor(field);
+            // What is acknowledged at the end of a session belongs to it; what is repeated or
+            // asked for now has to be sent.
+            let acted = self.act_as_visitor(field) | self.speak_as_visitor(field);
             if !(arrived || heard || said || acted) {
                 break;
             }
@@ -205,9 +207,7 @@ impl<'c, A: Agenda, X: Exchange> MeterHost<'_, '_, '_, 'c, A, X> {
         };
         let service = fleet.visits.service(present.visit.service);
         let was_in_session = present.visitor.is_in_session();
-        let was_waiting = present.visitor.is_waiting();
         let next = present.visitor.proceed(service, &place, self.now);
-        let asked = present.visitor.is_waiting() && !was_waiting;
         if present.visitor.is_in_session() && !was_in_session {
             let record = self.record_of(present.visit);
             present.session = Some(record);
@@ -216,8 +216,7 @@ impl<'c, A: Agenda, X: Exchange> MeterHost<'_, '_, '_, 'c, A, X> {
             field.to_visitor.count = Default::default();
         }
         match next {
-            // What has been asked for has to be sent.
-            Next::Wait => asked,
+            Next::Wait => false,
             Next::SessionOver(outcome) => {
                 if let Some(record) = field.close(outcome, self.now) {
                     self.report_session(record);

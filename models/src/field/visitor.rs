@@ -135,11 +135,6 @@ impl Visitor {
         self.client.parameters().baud
     }
 
-    /// Whether a response is awaited.
-    pub(super) const fn is_waiting(&self) -> bool {
-        self.client.is_waiting()
-    }
-
     pub(super) const fn is_in_session(&self) -> bool {
         self.in_session
     }

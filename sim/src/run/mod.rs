@@ -6,6 +6,8 @@ mod folder;
 mod ledger;
 mod report;
 mod timeline;
+#[cfg(test)]
+mod visits;
 
 use std::io;
 use std::ops::ControlFlow;
