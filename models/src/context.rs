@@ -169,6 +169,8 @@ impl Kind {
 pub trait Exchange {
     /// Why the engine stops a run.
     type Stop;
+    /// Whether datagrams come from sockets, so that peers may be anywhere, at any port.
+    const AT_SOCKETS: bool = false;
 
     /// Accounts for `event` before it is handled; `fingerprint` stands for what it carries.
     fn charge(&mut self, event: &Event, fingerprint: u64) -> Result<(), Self::Stop>;
@@ -289,6 +291,8 @@ impl<A: Agenda, X: Exchange> Context<'_, A, X> {
         let transit = lane.send(&profile, out.departure, frame);
 
         let port = match out.direction {
+            // Whoever asks may have any port.
+            Direction::Up if X::AT_SOCKETS => out.source.port(),
             Direction::Up => out.destination.port(),
             Direction::Down => out.source.port(),
         };

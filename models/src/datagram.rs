@@ -188,23 +188,15 @@ impl MessageType {
     /// A called invocation id (element A4) marks a response, a length of the whole (A3) a segment;
     /// both stand before the element A6.
     fn classify_c1222(octets: &[u8]) -> Self {
-        let Some((&0x60, rest)) = octets.split_first() else {
+        if octets.first() != Some(&0x60) {
             return Self::Other;
-        };
-        let length_octets = match rest.first() {
-            Some(&first) if first & 0x80 != 0 => 1 + usize::from(first & 0x7F),
-            _ => 1,
-        };
-        let mut elements = rest.get(length_octets..).unwrap_or_default();
-        while let [tag @ (0xA1..=0xA4), length, rest @ ..] = elements {
-            match *tag {
-                0xA3 => return Self::C1222Segment,
-                0xA4 => return Self::C1222Response,
-                _ => {}
-            }
-            elements = rest.get(usize::from(*length)..).unwrap_or_default();
         }
-        Self::C1222Request
+        let mark = first_elements(octets).find(|tag| matches!(tag, 0xA3 | 0xA4));
+        match mark {
+            Some(0xA3) => Self::C1222Segment,
+            Some(_) => Self::C1222Response,
+            None => Self::C1222Request,
+        }
     }
 
     /// Whether it is C12.22: what meters are there for, unlike the authentication.
@@ -249,6 +241,29 @@ impl MessageType {
     }
 }
 
+/// Whether the C12.22 message is a response, or a segment of one.
+///
+/// Reads header fields only, as [`MessageType::classify`] does.
+pub fn is_response(octets: &[u8]) -> bool {
+    octets.first() == Some(&0x60) && first_elements(octets).any(|tag| tag == 0xA4)
+}
+
+/// The tags of the elements A1 to A4 of an APDU, up to the first one that is none of these.
+fn first_elements(octets: &[u8]) -> impl Iterator<Item = u8> {
+    let length_octets = match octets.get(1) {
+        Some(&first) if first & 0x80 != 0 => 1 + usize::from(first & 0x7F),
+        _ => 1,
+    };
+    let mut elements = octets.get(1 + length_octets..).unwrap_or_default();
+    core::iter::from_fn(move || {
+        let [tag @ (0xA1..=0xA4), length, rest @ ..] = elements else {
+            return None;
+        };
+        elements = rest.get(usize::from(*length)..).unwrap_or_default();
+        Some(*tag)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -281,6 +296,10 @@ mod tests {
             c1222(&[0x60, 9, 0xA2, 1, 7, 0xA3, 3, 2, 1, 99]),
             MessageType::C1222Segment
         );
+        assert!(is_response(&[0x60, 9, 0xA2, 1, 7, 0xA3, 1, 99, 0xA4, 1, 1]));
+        assert!(!is_response(&[
+            0x60, 9, 0xA2, 1, 7, 0xA3, 1, 99, 0xA6, 1, 1
+        ]));
         assert_eq!(c1222(&[]), MessageType::Other);
         assert_eq!(c1222(&[0x60, 0xFF]), MessageType::C1222Request);
     }

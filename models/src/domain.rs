@@ -317,6 +317,7 @@ impl<A: Agenda> Domain<A> {
                         meter,
                         context: &mut context,
                         now,
+                        asker: None,
                     },
                     kind,
                     &event,

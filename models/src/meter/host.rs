@@ -11,7 +11,7 @@ use firmware::pana::relay;
 use super::{Attempt, MeterQueryItem, Processor};
 use crate::concentrator::{Admission, is_for_relay};
 use crate::context::{Context, Exchange, Kind, Verdict, event, is_c1222, message_record};
-use crate::datagram::{Handle, MessageType, PANA_PORT};
+use crate::datagram::{C1222_PORT, Handle, MessageType, PANA_PORT};
 use crate::disclosure::Disclosure;
 use crate::event::Agenda;
 use crate::fleet::Fleet;
@@ -28,6 +28,8 @@ pub struct MeterHost<'h, 'w, 's, 'c, A, X: Exchange> {
     pub context: &'h mut Context<'c, A, X>,
     /// The time of the event.
     pub now: Time,
+    /// Where the C12.22 message at hand came from, if that may be anywhere.
+    pub asker: Option<SocketAddrV4>,
 }
 
 /// What the firmware is called with.
@@ -294,8 +296,14 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
             self.relay(handle);
             return;
         }
-        let (sent, port) = (datagram.sent, datagram.source.port());
+        let (sent, source) = (datagram.sent, datagram.source);
+        let mut port = source.port();
         let label = datagram.label;
+        if X::AT_SOCKETS && is_c1222(datagram.destination.port()) {
+            // A host that asks from a port of its own (RFC 6142 §2.1).
+            port = C1222_PORT;
+            self.asker = Some(source);
+        }
         let mut octets = core::mem::take(&mut datagram.octets);
         let channel = if is_c1222(port) {
             Channel::C1222

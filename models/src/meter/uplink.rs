@@ -6,7 +6,7 @@ use firmware::meter::Channel;
 
 use super::{Held, MeterHost};
 use crate::context::{Exchange, Kind, Outgoing, event, message_record};
-use crate::datagram::{C1222_PORT, MessageType, PANA_PORT};
+use crate::datagram::{self, C1222_PORT, MessageType, PANA_PORT};
 use crate::event::Agenda;
 use crate::fleet::Fleet;
 use crate::link::Direction;
@@ -34,14 +34,18 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
             {
                 attempt.sent(transmit.len, transmit.retransmission);
             }
+            let octets = &scratch[..transmit.len];
+            let asker = self
+                .asker
+                .filter(|_| transmit.channel == Channel::C1222 && datagram::is_response(octets));
+            let sockets = (
+                SocketAddrV4::new(placement.address, port),
+                asker.unwrap_or(SocketAddrV4::new(instance, port)),
+            );
             if placement.concentrator.is_some() {
                 let repeated = u32::from(transmit.retransmission);
                 self.context.repetitions = self.context.repetitions.wrapping_add(repeated);
-                let octets = &scratch[..transmit.len];
-                let (source, destination) = (
-                    SocketAddrV4::new(placement.address, port),
-                    SocketAddrV4::new(instance, port),
-                );
+                let (source, destination) = sockets;
                 let handle = self
                     .context
                     .pool
@@ -53,11 +57,6 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
                 self.offer(handle, departure);
                 continue;
             }
-            let sockets = (
-                SocketAddrV4::new(placement.address, port),
-                SocketAddrV4::new(instance, port),
-            );
-            let octets = &scratch[..transmit.len];
             if let Some(cell) = placement.cell
                 && (self.meter.uplink.lane.is_idle(departure)
                     || !self.meter.uplink.waiting.is_empty())

@@ -1,5 +1,7 @@
 //! The loop of a live run: events by the wall clock, datagrams through sockets.
 
+mod streams;
+
 use std::io::{Error, ErrorKind};
 use std::net::SocketAddrV4;
 use std::sync::Arc;
@@ -18,11 +20,13 @@ use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 
 use super::clock::Clock;
+use super::connections::{self, Connections, Doorman};
 use super::figures::{Figures, Lag, PortFigures, Sides};
 use super::limiter::Limiter;
 use super::optical::{OpticalFolder, OpticalPorts};
 use super::outbox::{Desk, Outbox};
 use super::ports::{self, Addressee, Port, PortMap, Side};
+use super::tcp::Listener;
 use super::{LiveError, LiveOptions, LiveProgress, plan};
 use crate::engine::Digest;
 use crate::run::{self, Account, FleetDomain, Ledger, Places, Report, RunError};
@@ -32,6 +36,8 @@ use crate::scenario::{Loaded, Scenario};
 
 /// Datagrams taken from one socket before the others, and timers, have their turn.
 const BATCH: usize = 256;
+/// Sockets that the kernel names at once.
+const READY: usize = 256;
 /// The longest time without a look at signals, by the wall clock.
 const DOZE: WallDuration = WallDuration::from_millis(50);
 /// Time between two looks at what domains have observed, by the wall clock.
@@ -50,20 +56,33 @@ pub(super) fn run(
         force: options.force,
     };
     let fleet = plan::fleet(scenario, options.pcap.is_some())?;
+    plan::reserve_files(&fleet, &scenario.live)?;
     let ports = ports::open(&fleet, &scenario.live)?;
+    let listeners = ports::listen(&fleet, &scenario.live)?;
     let folder = places.claim(&scenario.name)?;
     let optical = OpticalFolder {
         path: options.optical_path(&folder),
         force: options.force,
     };
     let (fleet, ledger) = Ledger::open(folder, places.pcap, scenario, fleet)?;
-    let mut driver = Driver::new(scenario, fleet, ports, ledger)?;
+    let mut driver = Driver::new(scenario, fleet, (ports, listeners), ledger)?;
     driver.attach(&optical, options)?;
     let interrupted = driver.work(options, progress)?;
     let report = driver.conclude(interrupted)?;
     run::write_summary(&report)?;
     run::write_manifest(&report, loaded)?;
     Ok(report)
+}
+
+/// Something that has arrived at a socket.
+struct Arrival<'o> {
+    side: Side,
+    channel: Channel,
+    source: SocketAddrV4,
+    destination: SocketAddrV4,
+    octets: &'o [u8],
+    /// Whether there was more.
+    truncated: bool,
 }
 
 /// Everything that takes part in a live run.
@@ -74,6 +93,9 @@ struct Driver<'a> {
     /// By number; those of the other side are absent.
     domains: Vec<Option<FleetDomain>>,
     ports: Vec<Port>,
+    /// By side, in the order of the listeners.
+    streams: Vec<(Side, PortFigures)>,
+    connections: Connections,
     map: PortMap,
     epoll: Epoll,
     limiter: Limiter,
@@ -97,7 +119,7 @@ impl<'a> Driver<'a> {
     fn new(
         scenario: &'a Scenario,
         fleet: Arc<Fleet>,
-        ports: Vec<Port>,
+        (ports, listeners): (Vec<Port>, Vec<(Listener, PortFigures)>),
         mut ledger: Ledger,
     ) -> Result<Self, RunError> {
         let live = &scenario.live;
@@ -106,6 +128,11 @@ impl<'a> Driver<'a> {
             let event = EpollEvent::new(EpollFlags::EPOLLIN, index);
             epoll.add(&port.socket, event).map_err(sockets)?;
         }
+        let streams = listeners.iter();
+        let streams = streams.map(|(listener, figures)| (listener.side, figures.clone()));
+        let streams = streams.collect();
+        let listeners = listeners.into_iter().map(|(listener, _)| listener);
+        let connections = Connections::new(listeners.collect(), &live.limits, &epoll);
         let mut domains: Vec<_> = (0..fleet.domains()).map(|_| None).collect();
         for index in plan::domains(&fleet, live.role) {
             domains[index] = Some(FleetDomain::new(&fleet, index));
@@ -119,6 +146,8 @@ impl<'a> Driver<'a> {
             scenario,
             live,
             domains,
+            streams,
+            connections: connections.map_err(LiveError::Sockets)?,
             map: PortMap::new(live),
             epoll,
             limiter: Limiter::new(live.limits.per_source, live.limits.total),
@@ -169,6 +198,8 @@ impl<'a> Driver<'a> {
             self.advance()?;
             if self.clock.elapsed().saturating_sub(collected) >= COLLECT {
                 collected = self.clock.elapsed();
+                self.connections.sweep(&self.epoll, collected);
+                self.settle_streams();
                 self.collect()?;
                 progress(&self.progress(end));
                 self.recent.clear();
@@ -209,15 +240,17 @@ impl<'a> Driver<'a> {
         let wait = due.map_or(DOZE, |due| self.clock.wait(due)).min(DOZE);
         // The kernel counts milliseconds: rather late than busy.
         let millis = wait.as_nanos().div_ceil(1_000_000) as u16;
-        let mut ready = [EpollEvent::empty(); 16];
+        let mut ready = [EpollEvent::empty(); READY];
         let count = match self.epoll.wait(&mut ready, EpollTimeout::from(millis)) {
             Ok(count) => count,
             Err(Errno::EINTR) => 0,
             Err(error) => return Err(sockets(error)),
         };
         for event in &ready[..count] {
-            if !self.optical.note(event.data()) {
-                self.receive(event.data() as usize)?;
+            match event.data() {
+                token if self.optical.note(token) => {}
+                stream if stream >= connections::LISTENERS => self.stream_ready(stream),
+                port => self.receive(port as usize)?,
             }
         }
         Ok(())
@@ -236,44 +269,95 @@ impl<'a> Driver<'a> {
             port.figures.received_octets += received.len as u64;
             port.figures.kernel_drops += received.dropped;
 
-            let addressee = ports::addressee(&self.fleet, side, received.destination);
-            let source = *received.source.ip();
-            let ours = side == Side::Meters && self.fleet.instance_of_address(source).is_some();
-            let admitted = self.limiter.admit(source, ours, self.clock.elapsed());
-            let refusal = match (addressee, admitted) {
-                (_, Err(cause)) => Some(cause),
-                (None, _) => Some("unroutable"),
-                _ if received.truncated => Some("too_long"),
-                // RFC 6142 §2.1; nothing could be answered either.
-                _ if received.source.port() == 0 => Some("port_zero"),
-                _ => None,
-            };
-            if let Some(cause) = refusal {
-                self.refuse(addressee, cause);
-                continue;
-            }
-            let Some(addressee) = addressee else {
-                continue;
-            };
             let there = SocketAddrV4::new(received.destination, self.port_of(channel));
-            let sockets = (received.source, there);
-            let octets = self.buffer[..received.len].to_vec();
-            self.observe(sockets, channel, side, &octets, true);
-            let port = match side {
-                Side::Headend(_) => self.map.translate(channel, received.source.port()),
-                // A meter tells what it has received by the port that it comes from.
-                Side::Meters => ports::canonical(channel),
+            let buffer = std::mem::take(&mut self.buffer);
+            let arrival = Arrival {
+                side,
+                channel,
+                source: received.source,
+                destination: there,
+                octets: &buffer[..received.len],
+                truncated: received.truncated,
             };
-            let datagram = Datagram {
-                source: SocketAddrV4::new(source, port),
-                destination: SocketAddrV4::new(received.destination, ports::canonical(channel)),
-                sent: self.clock.now(),
-                octets,
-                label: 0,
-            };
-            self.deliver(addressee, &datagram);
+            let admitted = self.take_in(&arrival);
+            self.buffer = buffer;
+            if admitted && channel == Channel::C1222 {
+                let (local, remote) = (received.destination, received.source);
+                self.connections.spoken_by_datagram(local, remote);
+            }
         }
         Ok(())
+    }
+
+    /// Counts what has arrived and comes too late, and what the kernel has dropped last.
+    fn drain_ports(&mut self) -> Result<(), RunError> {
+        for index in 0..self.ports.len() {
+            let port = &mut self.ports[index];
+            // What arrives from now on is not for this run, however much it is.
+            let mut left = port.socket.buffer_octets();
+            while left > 0 {
+                let port = &mut self.ports[index];
+                let received = port.socket.receive(&mut self.buffer);
+                let Some(received) = received.map_err(LiveError::Sockets)? else {
+                    break;
+                };
+                left = left.saturating_sub(received.len.max(1) as u64);
+                port.figures.received += 1;
+                port.figures.received_octets += received.len as u64;
+                let addressee = ports::addressee(&self.fleet, port.side, received.destination);
+                self.refuse(addressee, "run_over");
+            }
+            let port = &mut self.ports[index];
+            let drops = port.socket.kernel_drops();
+            port.figures.kernel_drops = drops.unwrap_or(port.figures.kernel_drops);
+        }
+        Ok(())
+    }
+
+    /// Hands what has arrived at a socket to the node that it is for; returns whether it does.
+    fn take_in(&mut self, arrival: &Arrival<'_>) -> bool {
+        let &Arrival {
+            side,
+            channel,
+            source,
+            destination,
+            octets,
+            truncated,
+        } = arrival;
+        let addressee = ports::addressee(&self.fleet, side, *destination.ip());
+        let exempt = self.lobby().is_exempt(side, *source.ip());
+        let now = self.clock.elapsed();
+        let admitted = self.limiter.admit(*source.ip(), exempt, now);
+        let refusal = match (addressee, admitted) {
+            (_, Err(cause)) => Some(cause),
+            (None, _) => Some("unroutable"),
+            _ if truncated => Some("too_long"),
+            // RFC 6142 §2.1; nothing could be answered either.
+            _ if source.port() == 0 => Some("port_zero"),
+            _ => None,
+        };
+        if let Some(cause) = refusal {
+            self.refuse(addressee, cause);
+            return false;
+        }
+        let Some(addressee) = addressee else {
+            return false;
+        };
+        self.observe((source, destination), channel, side, octets, true);
+        let port = match (side, channel) {
+            // A meter tells what it has received by the ports, and has one PAA only.
+            (Side::Meters, Channel::Pana) => ports::canonical(channel),
+            _ => self.map.translate(channel, source.port()),
+        };
+        let datagram = Datagram {
+            source: SocketAddrV4::new(*source.ip(), port),
+            destination: SocketAddrV4::new(*destination.ip(), ports::canonical(channel)),
+            sent: self.clock.now(),
+            octets: octets.to_vec(),
+            label: 0,
+        };
+        self.deliver(addressee, &datagram);
+        true
     }
 
     /// Makes `datagram` an event of now.
@@ -307,13 +391,26 @@ impl<'a> Driver<'a> {
     /// Sends what a node has sent.
     fn transmit(&mut self, datagram: Datagram) {
         let (side, channel, to) = ports::route(&self.fleet, self.live, self.map, &datagram);
+        let from = *datagram.source.ip();
+        if channel == Channel::C1222
+            && let Some(stream) = self.stream_for(side, from, to, &datagram.octets)
+        {
+            match stream {
+                Ok(id) => {
+                    let now = self.clock.elapsed();
+                    self.connections.send(id, datagram.octets, &self.epoll, now);
+                    self.settle_streams();
+                }
+                Err(cause) => *self.figures.unsent.entry(cause).or_default() += 1,
+            }
+            return;
+        }
         let mut ports = self.ports.iter_mut();
         let port = ports.find(|port| port.side == side && port.channel == channel);
         let Some(port) = port else {
             *self.figures.unsent.entry("no_port").or_default() += 1;
             return;
         };
-        let from = *datagram.source.ip();
         match port.socket.send(from, to, &datagram.octets) {
             Ok(()) => {
                 port.figures.sent += 1;
@@ -404,7 +501,9 @@ impl<'a> Driver<'a> {
     }
 
     fn sum(&self, figure: impl Fn(&PortFigures) -> u64) -> u64 {
-        self.ports.iter().map(|port| figure(&port.figures)).sum()
+        let ports = self.ports.iter().map(|port| &port.figures);
+        let streams = self.streams.iter().map(|(_, figures)| figures);
+        ports.chain(streams).map(figure).sum()
     }
 
     fn progress(&self, end: Time) -> LiveProgress {
@@ -433,6 +532,7 @@ impl<'a> Driver<'a> {
         };
         let visits = self.optical.close(now, &mut self.domains, &mut desk);
         self.figures.optical = visits;
+        self.close_sockets()?;
         let mut domains: Vec<_> = self.domains.iter_mut().flatten().collect();
         self.ledger.collect(&mut domains, now, true)?;
         let mut account = self.ledger.close(&mut domains, now, self.scenario)?;
@@ -443,7 +543,10 @@ impl<'a> Driver<'a> {
             .iter_mut()
             .map(|domain| domain.world_mut().in_flight() as u64)
             .sum();
-        self.figures.ports = self.ports.into_iter().map(|port| port.figures).collect();
+        let ports = self.ports.into_iter().map(|port| port.figures);
+        let streams = self.streams.into_iter().map(|(_, figures)| figures);
+        self.figures.ports = ports.chain(streams.filter(PortFigures::is_used)).collect();
+        self.figures.connections = self.connections.figures;
         let Account {
             folder,
             counts,

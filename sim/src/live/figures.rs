@@ -79,6 +79,13 @@ pub struct PortFigures {
     pub buffer_octets: u64,
 }
 
+impl PortFigures {
+    /// Whether anything went through it.
+    pub(super) const fn is_used(&self) -> bool {
+        self.received + self.sent > 0
+    }
+}
+
 /// What became of TCP connections.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ConnectionFigures {
@@ -86,6 +93,8 @@ pub struct ConnectionFigures {
     pub accepted: u64,
     /// Opened by meters of this process.
     pub opened: u64,
+    /// Not accepted, by cause.
+    pub refused: BTreeMap<&'static str, u64>,
     /// Ended, by cause.
     pub ended: BTreeMap<&'static str, u64>,
     /// The most that were open at once.
@@ -197,6 +206,7 @@ impl Figures {
             "connections": {
                 "accepted": self.connections.accepted,
                 "opened": self.connections.opened,
+                "refused": self.connections.refused,
                 "ended": self.connections.ended,
                 "open_max": self.connections.open_max,
             },
@@ -218,20 +228,27 @@ impl fmt::Display for Figures {
             self.sides.name()
         )?;
         for (what, counts) in [("refused", &self.refused), ("unsent", &self.unsent)] {
-            let list: Vec<String> = counts
-                .iter()
-                .map(|(cause, count)| format!("{count} {cause}"))
-                .collect();
-            if !list.is_empty() {
-                writeln!(f, "          {what}: {}", list.join(", "))?;
+            if !counts.is_empty() {
+                writeln!(f, "          {what}: {}", list(counts))?;
             }
         }
         if self.connections != ConnectionFigures::default() {
+            let ConnectionFigures {
+                accepted,
+                opened,
+                refused,
+                ended,
+                open_max,
+            } = &self.connections;
             writeln!(
                 f,
-                "          TCP: {} connections accepted, {} opened, {} at once",
-                self.connections.accepted, self.connections.opened, self.connections.open_max
+                "          TCP: {accepted} connections accepted, {opened} opened, {open_max} at once"
             )?;
+            for (what, counts) in [("not accepted", refused), ("ended", ended)] {
+                if !counts.is_empty() {
+                    writeln!(f, "          {what}: {}", list(counts))?;
+                }
+            }
         }
         if self.optical.ports > 0 {
             writeln!(f, "{}", self.optical)?;
@@ -254,6 +271,13 @@ impl fmt::Display for Figures {
         }
         Ok(())
     }
+}
+
+fn list(counts: &BTreeMap<&'static str, u64>) -> String {
+    let each = counts
+        .iter()
+        .map(|(cause, count)| format!("{count} {cause}"));
+    each.collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]

@@ -13,6 +13,8 @@
 #[cfg(target_os = "linux")]
 mod clock;
 #[cfg(target_os = "linux")]
+mod connections;
+#[cfg(target_os = "linux")]
 mod driver;
 mod figures;
 #[cfg(target_os = "linux")]
@@ -27,6 +29,8 @@ mod outbox;
 mod plan;
 #[cfg(target_os = "linux")]
 mod ports;
+#[cfg(target_os = "linux")]
+mod tcp;
 #[cfg(target_os = "linux")]
 mod terminal;
 #[cfg(target_os = "linux")]
@@ -132,6 +136,18 @@ pub enum LiveError {
         path: PathBuf,
         /// Why not.
         source: io::Error,
+    },
+    /// The process may not have so many files open.
+    #[error(
+        "all connections together take {needed} files, and this process may have {hard} open: \
+         raise the hard limit (ulimit -Hn), or allow fewer, as in \
+         --set live.limits.connections=100, and run fewer meters over TCP"
+    )]
+    Files {
+        /// How many there would be.
+        needed: u64,
+        /// The hard limit.
+        hard: u64,
     },
     /// The system does not let the program wait or receive.
     #[error("the sockets do not work any more: {0}")]

@@ -63,6 +63,7 @@ pub(super) struct Desk<'a> {
 
 impl Exchange for Desk<'_> {
     type Stop = Infallible;
+    const AT_SOCKETS: bool = true;
 
     fn charge(&mut self, event: &Event, _fingerprint: u64) -> Result<(), Infallible> {
         // What has arrived is due when it is taken from its socket; a timer says when it is due.

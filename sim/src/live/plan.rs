@@ -8,11 +8,12 @@ use models::dist::Dist;
 use models::fleet::{Fleet, Partition};
 use models::link::LaneProfile;
 use models::time::{Duration, Time};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use super::LiveError;
 use crate::run;
 use crate::scenario::Scenario;
-use crate::scenario::live::{Links, Role, is_loopback};
+use crate::scenario::live::{Links, Live, Role, Transport, is_loopback};
 
 /// The meters are one domain, each head-end instance is another: what they say to each other is
 /// handed out instead of being delivered.
@@ -98,6 +99,29 @@ fn check(scenario: &Scenario) -> Result<(), LiveError> {
         if first.is_loopback() && !is_loopback(first, count) {
             return Err(LiveError::Room { field, count });
         }
+    }
+    Ok(())
+}
+
+/// Files that a process needs besides connections: sockets, tables, the capture.
+const FILES: u64 = 256;
+
+/// Lets the process have as many files open as its sockets may come to.
+pub(super) fn reserve_files(fleet: &Fleet, live: &Live) -> Result<(), LiveError> {
+    let opened = match (live.role, live.transport) {
+        (Role::Headend, _) | (_, Transport::Udp) => 0,
+        (_, Transport::Tcp) => u64::from(fleet.meters()),
+    };
+    let instances = u64::from(fleet.headend.instances);
+    let needed = FILES + 3 * (instances + 1) + u64::from(live.limits.connections) + opened;
+    let limits = getrlimit(Resource::RLIMIT_NOFILE);
+    let (soft, hard) = limits.map_err(|error| LiveError::Sockets(error.into()))?;
+    if needed > hard {
+        return Err(LiveError::Files { needed, hard });
+    }
+    if needed > soft {
+        let raised = setrlimit(Resource::RLIMIT_NOFILE, needed, hard);
+        raised.map_err(|error| LiveError::Sockets(error.into()))?;
     }
     Ok(())
 }

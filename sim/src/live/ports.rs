@@ -4,12 +4,13 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 
 use firmware::meter::Channel;
 use models::context::is_c1222;
-use models::datagram::{C1222_PORT, Datagram, PANA_PORT};
+use models::datagram::{C1222_PORT, Datagram, PANA_PORT, is_response};
 use models::fleet::Fleet;
 use models::telemetry::NodeId;
 
 use super::LiveError;
 use super::figures::PortFigures;
+use super::tcp::Listener;
 use super::udp::{Home, UdpPort};
 use crate::scenario::live::{Live, Role};
 
@@ -20,6 +21,33 @@ pub(super) enum Side {
     Headend(u32),
     /// All meters, and concentrators.
     Meters,
+}
+
+impl Side {
+    /// Where its sockets are.
+    fn home(self, fleet: &Fleet, live: &Live) -> Home {
+        match self {
+            Self::Headend(instance) => Home::One(fleet.instance_address(instance)),
+            Self::Meters if live.meters.0.is_loopback() => Home::Loopback,
+            Self::Meters => Home::All,
+        }
+    }
+
+    /// The first of its addresses.
+    fn address(self, fleet: &Fleet, live: &Live) -> Ipv4Addr {
+        match self {
+            Self::Headend(instance) => fleet.instance_address(instance),
+            Self::Meters => live.meters.0,
+        }
+    }
+
+    /// In the names of its ports.
+    fn name(self) -> String {
+        match self {
+            Self::Headend(instance) => format!("head-end {instance}"),
+            Self::Meters => "meters".to_owned(),
+        }
+    }
 }
 
 /// A UDP socket with its figures.
@@ -42,21 +70,35 @@ pub(super) struct Addressee {
     pub(super) domain: usize,
 }
 
-/// Opens the sockets of the side that is played.
+/// The sides that a process plays.
+fn sides(fleet: &Fleet, live: &Live) -> impl Iterator<Item = Side> {
+    let instances = if live.role == Role::Meters {
+        0
+    } else {
+        fleet.headend.instances
+    };
+    let meters = (live.role != Role::Headend).then_some(Side::Meters);
+    (0..instances).map(Side::Headend).chain(meters)
+}
+
+/// Opens the UDP sockets of the sides that are played.
 pub(super) fn open(fleet: &Fleet, live: &Live) -> Result<Vec<Port>, LiveError> {
-    let mut ports = Vec::new();
-    for (channel, number) in [
+    let numbers = [
         (Channel::Pana, live.pana_port),
         (Channel::C1222, live.c1222_port),
-    ] {
-        let mut add = |side, home, name: &str, address: SocketAddrV4| {
-            let socket = UdpPort::open(home, number).map_err(|source| LiveError::Open {
+    ];
+    let mut ports = Vec::new();
+    for (channel, number) in numbers {
+        for side in sides(fleet, live) {
+            let address = SocketAddrV4::new(side.address(fleet, live), number);
+            let socket = UdpPort::open(side.home(fleet, live), number);
+            let socket = socket.map_err(|source| LiveError::Open {
                 protocol: "UDP",
                 address,
                 source,
             })?;
             let figures = PortFigures {
-                name: format!("{name} {}", channel.name()),
+                name: format!("{} {}", side.name(), channel.name()),
                 address: address.to_string(),
                 buffer_octets: socket.buffer_octets(),
                 ..PortFigures::default()
@@ -67,28 +109,32 @@ pub(super) fn open(fleet: &Fleet, live: &Live) -> Result<Vec<Port>, LiveError> {
                 channel,
                 figures,
             });
-            Ok::<(), LiveError>(())
-        };
-        if live.role != Role::Meters {
-            for instance in 0..fleet.headend.instances {
-                let address = fleet.instance_address(instance);
-                let name = format!("head-end {instance}");
-                let socket = SocketAddrV4::new(address, number);
-                add(Side::Headend(instance), Home::One(address), &name, socket)?;
-            }
-        }
-        if live.role != Role::Headend {
-            let first = live.meters.0;
-            let home = if first.is_loopback() {
-                Home::Loopback
-            } else {
-                Home::All
-            };
-            let socket = SocketAddrV4::new(first, number);
-            add(Side::Meters, home, "meters", socket)?;
         }
     }
     Ok(ports)
+}
+
+/// Opens the TCP ports of the sides that are played, each with its figures.
+pub(super) fn listen(
+    fleet: &Fleet,
+    live: &Live,
+) -> Result<Vec<(Listener, PortFigures)>, LiveError> {
+    let listen = |side: Side| {
+        let address = SocketAddrV4::new(side.address(fleet, live), live.c1222_port);
+        let listener = Listener::open(side.home(fleet, live), side, live.c1222_port);
+        let listener = listener.map_err(|source| LiveError::Open {
+            protocol: "TCP",
+            address,
+            source,
+        })?;
+        let figures = PortFigures {
+            name: format!("{} {} tcp", side.name(), Channel::C1222.name()),
+            address: address.to_string(),
+            ..PortFigures::default()
+        };
+        Ok((listener, figures))
+    };
+    sides(fleet, live).map(listen).collect()
 }
 
 /// Between the ports that models know and those that sockets have.
@@ -187,13 +233,18 @@ pub(super) fn route(
         let to = SocketAddrV4::new(*destination.ip(), port);
         return (Side::Headend(instance), channel, to);
     }
-    let channel = channel_of(destination.port());
+    let channel = channel_of(source.port());
+    let exactly = || {
+        let port = map.translate(channel, destination.port());
+        SocketAddrV4::new(*destination.ip(), port)
+    };
     let to = match (channel, live.c1222) {
+        (Channel::C1222, _) if is_response(&datagram.octets) => exactly(),
         (Channel::C1222, Some(host)) => {
             let port = host.port.unwrap_or(live.c1222_port);
             SocketAddrV4::new(host.address, port)
         }
-        (Channel::C1222, None) => SocketAddrV4::new(*destination.ip(), live.c1222_port),
+        (Channel::C1222, None) => exactly(),
         (Channel::Pana, _) => {
             let other = live.paa.and_then(|paa| paa.port);
             SocketAddrV4::new(*destination.ip(), other.unwrap_or(live.pana_port))

@@ -8,6 +8,7 @@ use std::fs;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
 
 use nix::cmsg_space;
 use nix::errno::Errno;
@@ -105,6 +106,20 @@ impl UdpPort {
     /// Octets that the kernel buffers on the way in.
     pub(super) fn buffer_octets(&self) -> u64 {
         getsockopt(&self.socket, sockopt::RcvBuf).unwrap_or(0) as u64
+    }
+
+    /// Datagrams that the kernel has dropped in all, if the system tells.
+    ///
+    /// A datagram that is received tells of those dropped before it, but nothing of those after.
+    pub(super) fn kernel_drops(&self) -> Option<u64> {
+        let descriptor = format!("/proc/self/fd/{}", self.socket.as_raw_fd());
+        let inode = fs::metadata(descriptor).ok()?.ino().to_string();
+        let table = fs::read_to_string("/proc/net/udp").ok()?;
+        // Local address, remote address, state, queues, timer, retransmissions, user, timeout and
+        // inode follow the number of the line; the last field is what was dropped.
+        let mut lines = table.lines();
+        let line = lines.find(|line| line.split_whitespace().nth(9) == Some(&inode))?;
+        line.split_whitespace().next_back()?.parse().ok()
     }
 
     /// Takes the next datagram into `buffer`, if there is one.

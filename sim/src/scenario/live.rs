@@ -78,7 +78,8 @@ choice! {
     pub enum Transport {
         /// One datagram per message.
         Udp,
-        /// A connection of each meter, opened when it has something to say.
+        /// A connection of each meter, opened when it has something to say. The head-end uses it
+        /// for its own requests as well; a connection that it has opened itself serves as well.
         Tcp,
     }
 }
@@ -108,16 +109,17 @@ choice! {
 settings! {
     /// What protects live endpoints from their peers; zero means no limit.
     pub struct LiveLimits {
-        /// Datagrams per second from one address, of which a second's worth may come at once.
-        /// The PAA that meters have been told of is exempt.
+        /// Datagrams, and messages on connections, per second from one address, of which a
+        /// second's worth may come at once. The head-end that meters have been told of is exempt.
         per_source: u32 = 200,
-        /// Datagrams per second from all addresses together.
+        /// Datagrams and messages per second from all addresses together.
         total: u32 = 100_000,
-        /// TCP connections that are open at once, 1 to 15,000.
+        /// TCP connections of peers that are open at once, 1 to 15,000.
         connections: u32 = 4_096,
-        /// TCP connections from one address.
+        /// TCP connections of one address. The head-end that meters have been told of is exempt.
         connections_per_source: u32 = 16,
-        /// After so long without a complete message a TCP connection is closed.
+        /// After so long without a complete message a TCP connection is closed. One that is not
+        /// complete within 30 s closes it as well.
         idle: Duration = Duration::from_secs(300),
     }
 }

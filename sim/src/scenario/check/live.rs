@@ -4,8 +4,8 @@ use std::net::Ipv4Addr;
 
 use firmware::Duration;
 
-use super::super::live::{LiveOptical, Role, is_loopback};
-use super::super::schema::Scenario;
+use super::super::live::{LiveOptical, Role, Transport, is_loopback};
+use super::super::schema::{Cohort, Scenario};
 use super::Judge;
 
 /// Connections of a process, which may have 20,000 files open on an ordinary system.
@@ -64,6 +64,7 @@ pub(super) fn check(scenario: &Scenario, judge: &mut Judge<'_>) {
     check_optical(scenario, judge);
     if judge.sound(&["cohorts", "headend.instances"]) {
         check_addresses(scenario, judge);
+        check_connections(scenario, judge);
     }
 }
 
@@ -110,6 +111,19 @@ fn check_optical(scenario: &Scenario, judge: &mut Judge<'_>) {
             &format!("there is no meter {stranger}: the {meters} meters count from 0"),
         );
     }
+}
+
+fn check_connections(scenario: &Scenario, judge: &mut Judge<'_>) {
+    let live = &scenario.live;
+    let count = |cohort: &Cohort| u64::from(cohort.count);
+    let meters: u64 = scenario.cohorts.iter().map(count).sum();
+    let connections = u64::from(live.limits.connections);
+    judge.contradiction(
+        live.transport == Transport::Tcp && live.role == Role::Both && connections < meters,
+        ["live.limits.connections", "live.transport"],
+        &format!("the head-end would turn some of the {meters} meters away"),
+        "allow as many connections as there are meters, or play the sides in two processes",
+    );
 }
 
 fn check_addresses(scenario: &Scenario, judge: &mut Judge<'_>) {
