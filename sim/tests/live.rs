@@ -2,6 +2,10 @@
 
 #![cfg(target_os = "linux")]
 
+#[path = "live/hostile.rs"]
+mod hostile;
+#[path = "live/tcp.rs"]
+mod tcp;
 #[path = "common/tool.rs"]
 mod tool;
 
@@ -14,10 +18,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use models::rng::{Purpose, Stream};
+use hostile::Hostility;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use rand_chacha::rand_core::Rng;
 use serde_json::Value;
 use sim::live::{LiveOptions, live};
 use sim::run::Report;
@@ -61,6 +64,16 @@ fn town(port: u16, sets: &[&str]) -> Loaded {
 fn run_until(
     test: &str,
     loaded: &Loaded,
+    enough: impl FnMut(&sim::live::LiveProgress) -> bool,
+) -> Report {
+    run_within(Duration::from_secs(60), test, loaded, enough)
+}
+
+/// Runs until `enough` says so, or patience is at its end.
+fn run_within(
+    patience: Duration,
+    test: &str,
+    loaded: &Loaded,
     mut enough: impl FnMut(&sim::live::LiveProgress) -> bool,
 ) -> Report {
     let interrupt = Arc::new(AtomicBool::new(false));
@@ -71,7 +84,7 @@ fn run_until(
     };
     let began = Instant::now();
     live(loaded, &options, |now| {
-        if enough(now) || began.elapsed() > Duration::from_secs(60) {
+        if enough(now) || began.elapsed() > patience {
             interrupt.store(true, Ordering::Relaxed);
         }
     })
@@ -193,39 +206,11 @@ fn two_processes_converse_and_end_in_order_by_signals() {
     assert!(received(&headend) > Some(40 * 5), "{headend}");
 }
 
-/// Datagrams of a stranger: noise, and real messages with some octets changed.
+/// Sends `count` datagrams of a stranger; returns how many have gone.
 fn flood(from: &UdpSocket, to: SocketAddrV4, count: u64, seed: u64) -> u64 {
-    let messages: [&[u8]; 3] = [
-        // PCI
-        &[0, 0, 0, 16, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0],
-        // PAR[S] with an AVP
-        &[
-            0, 0, 0, 28, 0xC0, 0, 0, 2, 1, 2, 3, 4, 5, 6, 7, 8, 0, 6, 0, 0, 0, 4, 0, 0, 0, 0, 0, 5,
-        ],
-        // The beginning of an APDU
-        &[
-            0x60, 0x1A, 0xA2, 5, 0x80, 3, 1, 2, 1, 0xA6, 3, 0x80, 1, 3, 0xA8, 3, 2, 1, 7, 0xBE, 5,
-            0x28, 3, 0x81, 1, 0x20,
-        ],
-    ];
-    let mut random = Stream::new(seed, 0, Purpose::Attack);
-    let mut octets = Vec::new();
-    let mut sent = 0;
-    for _ in 0..count {
-        octets.clear();
-        if random.chance(300_000_000) {
-            octets.resize(random.below(1_400) as usize, 0);
-            random.fill_bytes(&mut octets);
-        } else {
-            octets.extend_from_slice(messages[random.below(3) as usize]);
-            for _ in 0..random.below(4) {
-                let place = random.below(octets.len() as u64) as usize;
-                octets[place] = random.below(256) as u8;
-            }
-        }
-        sent += u64::from(from.send_to(&octets, to).is_ok());
-    }
-    sent
+    let mut hostility = Hostility::new(seed);
+    let sent = |_: &u64| from.send_to(hostility.next(), to).is_ok();
+    (0..count).filter(sent).count() as u64
 }
 
 #[test]
