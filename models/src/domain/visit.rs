@@ -1,12 +1,41 @@
 //! Access to one meter between two events, for a host that stands in for somebody at its door.
 
 use super::Domain;
-use crate::context::{Context, Exchange};
+use crate::context::{self, Context, Exchange, Kind};
 use crate::event::Agenda;
 use crate::meter::MeterHost;
 use crate::time::Time;
 
 impl<A: Agenda> Domain<A> {
+    /// Has every meter of this domain log out at `now`, and every instance end the sessions of its
+    /// meters if it is `by_headend`; all events before `now` have been handled.
+    pub fn end_sessions(&mut self, now: Time, by_headend: bool) {
+        let fleet = &self.fleet;
+        let (mut meters, mut instances, _) = self
+            .access
+            .get_mut(&mut self.world)
+            .expect("queries are always valid");
+        let kind = Kind::Terminate;
+        for mut meter in &mut meters {
+            let number = meter.placement.meter;
+            let posted = &mut meter.processor.posted;
+            let event = context::event(now, kind, number, number, posted, 0);
+            self.agenda.post(event);
+        }
+        for mut instance in &mut instances {
+            let ranks = if by_headend {
+                fleet.meters_of(instance.index)
+            } else {
+                0
+            };
+            let (entity, posted) = (instance.entity, &mut instance.posted);
+            for rank in 0..ranks {
+                let event = context::event(now, kind, entity, entity, posted, rank);
+                self.agenda.post(event);
+            }
+        }
+    }
+
     /// Lets `action` at `meter` of this domain; all events before `now` have been handled.
     ///
     /// # Panics
@@ -40,6 +69,7 @@ impl<A: Agenda> Domain<A> {
             meter: meters.get_mut(entity).expect("meters are never despawned"),
             context: &mut context,
             now,
+            asker: None,
         };
         let outcome = action(&mut host);
         match context.stop.take() {

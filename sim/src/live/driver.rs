@@ -31,7 +31,7 @@ use super::{LiveError, LiveOptions, LiveProgress, plan};
 use crate::engine::Digest;
 use crate::run::{self, Account, FleetDomain, Ledger, Places, Report, RunError};
 use crate::scenario::expect::Verdict;
-use crate::scenario::live::{Live, Role};
+use crate::scenario::live::{AtEnd, Live, Role};
 use crate::scenario::{Loaded, Scenario};
 
 /// Datagrams taken from one socket before the others, and timers, have their turn.
@@ -40,6 +40,10 @@ const BATCH: usize = 256;
 const READY: usize = 256;
 /// The longest time without a look at signals, by the wall clock.
 const DOZE: WallDuration = WallDuration::from_millis(50);
+/// After so long without a datagram nothing is under way any more, by the wall clock.
+const QUIET: WallDuration = WallDuration::from_millis(200);
+/// The longest time between the end of a run and that of the program, by the wall clock.
+const WIND_DOWN: WallDuration = WallDuration::from_secs(3);
 /// Time between two looks at what domains have observed, by the wall clock.
 const COLLECT: WallDuration = WallDuration::from_millis(500);
 
@@ -193,6 +197,7 @@ impl<'a> Driver<'a> {
         loop {
             let interrupted = options.interrupt.load(Ordering::Relaxed);
             if interrupted || self.clock.now() >= end {
+                self.wind_down()?;
                 return Ok(interrupted);
             }
             self.advance()?;
@@ -203,6 +208,34 @@ impl<'a> Driver<'a> {
                 self.collect()?;
                 progress(&self.progress(end));
                 self.recent.clear();
+            }
+            self.wait()?;
+        }
+    }
+
+    /// Ends sessions if that is wanted, and brings to an end what is under way.
+    fn wind_down(&mut self) -> Result<(), RunError> {
+        if self.live.at_end == AtEnd::Terminate {
+            let by_headend = self.live.role == Role::Headend;
+            for domain in self.domains.iter_mut().flatten() {
+                let world = domain.world_mut();
+                world.end_sessions(self.reached, by_headend);
+            }
+        }
+        let began = self.clock.elapsed();
+        let (mut arrivals, mut arrived) = (self.arrivals, began);
+        loop {
+            self.advance()?;
+            let now = self.clock.elapsed();
+            if self.arrivals != arrivals {
+                (arrivals, arrived) = (self.arrivals, now);
+            }
+            let mut domains = self.domains.iter_mut().flatten();
+            let is_idle = self.outbox.next_time().is_none()
+                && domains.all(|domain| domain.world_mut().in_flight() == 0);
+            let is_quiet = is_idle && now.saturating_sub(arrived) >= QUIET;
+            if is_quiet || now.saturating_sub(began) >= WIND_DOWN {
+                return Ok(());
             }
             self.wait()?;
         }
@@ -524,6 +557,7 @@ impl<'a> Driver<'a> {
 
     /// Completes everything that was written down.
     fn conclude(mut self, interrupted: bool) -> Result<Report, RunError> {
+        self.close_sockets()?;
         let now = self.reached;
         let mut desk = Desk {
             clock: &self.clock,
@@ -532,7 +566,6 @@ impl<'a> Driver<'a> {
         };
         let visits = self.optical.close(now, &mut self.domains, &mut desk);
         self.figures.optical = visits;
-        self.close_sockets()?;
         let mut domains: Vec<_> = self.domains.iter_mut().flatten().collect();
         self.ledger.collect(&mut domains, now, true)?;
         let mut account = self.ledger.close(&mut domains, now, self.scenario)?;

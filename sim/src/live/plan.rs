@@ -113,7 +113,9 @@ pub(super) fn reserve_files(fleet: &Fleet, live: &Live) -> Result<(), LiveError>
         (_, Transport::Tcp) => u64::from(fleet.meters()),
     };
     let instances = u64::from(fleet.headend.instances);
-    let needed = FILES + 3 * (instances + 1) + u64::from(live.limits.connections) + opened;
+    let optical = u64::from(live.optical.first) + live.optical.meters.len() as u64;
+    let needed =
+        FILES + 2 * optical + 3 * (instances + 1) + u64::from(live.limits.connections) + opened;
     let limits = getrlimit(Resource::RLIMIT_NOFILE);
     let (soft, hard) = limits.map_err(|error| LiveError::Sockets(error.into()))?;
     if needed > hard {

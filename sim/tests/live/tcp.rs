@@ -298,9 +298,8 @@ fn more_files_than_there_may_be_are_refused_with_advice() {
 fn connections_for_fewer_than_all_meters_are_a_contradiction() {
     let sets = ["live.transport=Tcp", "live.limits.connections=39"];
     let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();
-    let report = sim::scenario::load_text("town.ron", super::TOWN, &sets)
-        .err()
-        .expect("it is refused");
+    let report =
+        sim::scenario::load_text("town.ron", super::TOWN, &sets).expect_err("it is refused");
     assert!(
         report
             .to_string()
