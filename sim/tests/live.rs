@@ -191,7 +191,9 @@ impl Process {
 fn two_processes_converse_and_end_in_order_by_signals() {
     let folder = folder("processes");
     let ports = ["--pana-port", "27180", "--c1222-port", "27181"];
-    let arguments = |role| [&["--role", role][..], &ports].concat();
+    // Sessions are looked at when a bin ends.
+    let often = ["--set", "record.bins=\"1s\""];
+    let arguments = |role| [&["--role", role][..], &ports, &often].concat();
     let headend = Process::start(&folder, "headend", &arguments("headend"));
     let meters = Process::start(&folder, "meters", &arguments("meters"));
     thread::sleep(Duration::from_secs(8));

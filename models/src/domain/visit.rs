@@ -9,7 +9,10 @@ use crate::time::Time;
 impl<A: Agenda> Domain<A> {
     /// Has every meter of this domain log out at `now`, and every instance end the sessions of its
     /// meters if it is `by_headend`; all events before `now` have been handled.
-    pub fn end_sessions(&mut self, now: Time, by_headend: bool) {
+    ///
+    /// A meter in the middle of an authentication is spared; returns how many are.
+    pub fn end_sessions(&mut self, now: Time, by_headend: bool) -> usize {
+        let mut spared = 0;
         let fleet = &self.fleet;
         let (mut meters, mut instances, _) = self
             .access
@@ -17,6 +20,10 @@ impl<A: Agenda> Domain<A> {
             .expect("queries are always valid");
         let kind = Kind::Terminate;
         for mut meter in &mut meters {
+            if meter.firmware.image.is_authenticating() {
+                spared += usize::from(meter.firmware.image.is_open());
+                continue;
+            }
             let number = meter.placement.meter;
             let posted = &mut meter.processor.posted;
             let event = context::event(now, kind, number, number, posted, 0);
@@ -34,6 +41,7 @@ impl<A: Agenda> Domain<A> {
                 self.agenda.post(event);
             }
         }
+        spared
     }
 
     /// Lets `action` at `meter` of this domain; all events before `now` have been handled.

@@ -1,5 +1,6 @@
 //! The loop of a live run: events by the wall clock, datagrams through sockets.
 
+mod ending;
 mod streams;
 
 use std::io::{Error, ErrorKind};
@@ -31,7 +32,7 @@ use super::{LiveError, LiveOptions, LiveProgress, plan};
 use crate::engine::Digest;
 use crate::run::{self, Account, FleetDomain, Ledger, Places, Report, RunError};
 use crate::scenario::expect::Verdict;
-use crate::scenario::live::{AtEnd, Live, Role};
+use crate::scenario::live::{Live, Role};
 use crate::scenario::{Loaded, Scenario};
 
 /// Datagrams taken from one socket before the others, and timers, have their turn.
@@ -40,10 +41,6 @@ const BATCH: usize = 256;
 const READY: usize = 256;
 /// The longest time without a look at signals, by the wall clock.
 const DOZE: WallDuration = WallDuration::from_millis(50);
-/// After so long without a datagram nothing is under way any more, by the wall clock.
-const QUIET: WallDuration = WallDuration::from_millis(200);
-/// The longest time between the end of a run and that of the program, by the wall clock.
-const WIND_DOWN: WallDuration = WallDuration::from_secs(3);
 /// Time between two looks at what domains have observed, by the wall clock.
 const COLLECT: WallDuration = WallDuration::from_millis(500);
 
@@ -213,34 +210,6 @@ impl<'a> Driver<'a> {
         }
     }
 
-    /// Ends sessions if that is wanted, and brings to an end what is under way.
-    fn wind_down(&mut self) -> Result<(), RunError> {
-        if self.live.at_end == AtEnd::Terminate {
-            let by_headend = self.live.role == Role::Headend;
-            for domain in self.domains.iter_mut().flatten() {
-                let world = domain.world_mut();
-                world.end_sessions(self.reached, by_headend);
-            }
-        }
-        let began = self.clock.elapsed();
-        let (mut arrivals, mut arrived) = (self.arrivals, began);
-        loop {
-            self.advance()?;
-            let now = self.clock.elapsed();
-            if self.arrivals != arrivals {
-                (arrivals, arrived) = (self.arrivals, now);
-            }
-            let mut domains = self.domains.iter_mut().flatten();
-            let is_idle = self.outbox.next_time().is_none()
-                && domains.all(|domain| domain.world_mut().in_flight() == 0);
-            let is_quiet = is_idle && now.saturating_sub(arrived) >= QUIET;
-            if is_quiet || now.saturating_sub(began) >= WIND_DOWN {
-                return Ok(());
-            }
-            self.wait()?;
-        }
-    }
-
     /// Handles everything that is due, and sends what is.
     fn advance(&mut self) -> Result<(), RunError> {
         let due = Time(self.clock.now().as_nanos() + 1).max(self.reached);
@@ -318,31 +287,6 @@ impl<'a> Driver<'a> {
                 let (local, remote) = (received.destination, received.source);
                 self.connections.spoken_by_datagram(local, remote);
             }
-        }
-        Ok(())
-    }
-
-    /// Counts what has arrived and comes too late, and what the kernel has dropped last.
-    fn drain_ports(&mut self) -> Result<(), RunError> {
-        for index in 0..self.ports.len() {
-            let port = &mut self.ports[index];
-            // What arrives from now on is not for this run, however much it is.
-            let mut left = port.socket.buffer_octets();
-            while left > 0 {
-                let port = &mut self.ports[index];
-                let received = port.socket.receive(&mut self.buffer);
-                let Some(received) = received.map_err(LiveError::Sockets)? else {
-                    break;
-                };
-                left = left.saturating_sub(received.len.max(1) as u64);
-                port.figures.received += 1;
-                port.figures.received_octets += received.len as u64;
-                let addressee = ports::addressee(&self.fleet, port.side, received.destination);
-                self.refuse(addressee, "run_over");
-            }
-            let port = &mut self.ports[index];
-            let drops = port.socket.kernel_drops();
-            port.figures.kernel_drops = drops.unwrap_or(port.figures.kernel_drops);
         }
         Ok(())
     }

@@ -9,7 +9,6 @@ use models::fleet::Fleet;
 use super::super::connections::{CONNECTIONS, Doorman, Happening, LISTENERS};
 use super::super::ports::{self, Side};
 use super::{Arrival, Driver};
-use crate::run::RunError;
 use crate::scenario::live::{Live, Transport};
 
 /// Who may come in, by the addresses of the fleet.
@@ -136,12 +135,5 @@ impl Driver<'_> {
         let mut streams = self.streams.iter_mut();
         let stream = streams.find(|(whose, _)| *whose == side);
         stream.map(|(_, figures)| figures)
-    }
-
-    /// Ends all traffic; what has arrived and nobody has taken is counted.
-    pub(super) fn close_sockets(&mut self) -> Result<(), RunError> {
-        self.connections.close();
-        self.settle_streams();
-        self.drain_ports()
     }
 }
