@@ -33,6 +33,7 @@ mod number;
 mod plot;
 pub mod read;
 pub mod schema;
+pub mod sequence;
 pub mod stats;
 pub mod summary;
 pub mod write;

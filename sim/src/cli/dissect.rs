@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 use firmware::Duration;
 
 use super::{Exit, Failure};
-use crate::dissect::{Capture, Frame, KeyRing, Protocol, Selection};
+use crate::dissect::{Capture, Chart, Frame, KeyRing, Protocol, Selection};
 use crate::scenario::units::Quantity;
 
 /// Shows what a capture contains: PANA, EAP-PSK and C12.22, verified and decrypted
@@ -33,6 +33,9 @@ pub(super) struct DissectArgs {
     /// One JSON object per frame and line
     #[arg(long)]
     json: bool,
+    /// Draw the datagrams of one meter or address as a message-sequence chart
+    #[arg(long, value_name = "FILE.svg", conflicts_with_all = ["json", "summary"])]
+    chart: Option<PathBuf>,
 }
 
 /// Which frames are shown; all conditions have to hold.
@@ -92,6 +95,9 @@ impl DissectArgs {
         let capture = Capture::new(&file, self.read_keys()?)
             .map_err(|error| Failure::Usage(format!("{}: {error}", self.file.display())))?;
         let selection = self.selection.resolve(&capture)?;
+        if let Some(path) = &self.chart {
+            return self.draw(path, &capture, &selection, out);
+        }
         let mut text = String::new();
         for frame in capture.frames() {
             let frame = frame.map_err(|error| {
@@ -103,6 +109,53 @@ impl DissectArgs {
                 self.show(&frame, &mut text);
                 out.write_all(text.as_bytes())?;
             }
+        }
+        Ok(Exit::Success)
+    }
+
+    /// Draws the chart of the one meter or address that is selected.
+    fn draw(
+        &self,
+        path: &Path,
+        capture: &Capture<'_>,
+        selection: &Selection,
+        out: &mut dyn Write,
+    ) -> Result<Exit, Failure> {
+        let &[address] = &selection.addresses[..] else {
+            let why = "a chart is about one meter: choose it with --meter or --address";
+            return Err(Failure::Usage(why.to_owned()));
+        };
+        if !is_chart(path) {
+            return Err(Failure::Usage(format!(
+                "{} exists and is no chart; it is left as it is",
+                path.display()
+            )));
+        }
+        let meter = self.selection.meter.first().copied();
+        let meter = meter.or_else(|| capture.keys().meter_at(address));
+        let mut chart = Chart::new(capture, address, meter);
+        let mut damage = None;
+        for frame in capture.frames() {
+            match frame {
+                Ok(frame) if selection.wants(&frame) => chart.push(frame),
+                Ok(_) => {}
+                Err(error) => damage = Some(error),
+            }
+        }
+        if chart.shown() == 0 {
+            let why = "the selection has no datagram to draw";
+            return Err(Failure::Usage(why.to_owned()));
+        }
+        let name = self.file.file_name().unwrap_or_default().to_string_lossy();
+        let mut sequence = chart.sequence(&name);
+        sequence
+            .notes
+            .extend(damage.map(|error| format!("The file ends early: {error}.")));
+        fs::write(path, sequence.draw())
+            .map_err(|error| Failure::Usage(format!("cannot write {}: {error}", path.display())))?;
+        writeln!(out, "{}: {}", path.display(), sequence.title)?;
+        for note in &sequence.notes {
+            writeln!(out, "{note}")?;
         }
         Ok(Exit::Success)
     }
@@ -153,6 +206,14 @@ impl SelectionArgs {
             until_ns: self.until.map(Duration::as_nanos),
             unsound_only: self.unsound,
         })
+    }
+}
+
+/// Whether a chart may be written to `path`: nothing is there, or an older chart.
+fn is_chart(path: &Path) -> bool {
+    match fs::read(path) {
+        Ok(octets) => octets.starts_with(b"<svg "),
+        Err(error) => error.kind() == std::io::ErrorKind::NotFound,
     }
 }
 

@@ -11,6 +11,7 @@
 //! contains makes the dissector fail; a damaged file is read up to the damage.
 
 mod c1222;
+mod chart;
 mod eap;
 mod keys;
 mod packet;
@@ -30,6 +31,7 @@ use serde_json::{Value, json};
 use crate::capture::read::{ReadError, Reader};
 
 use c1222::Associations;
+pub use chart::{ARROWS_MAX, Chart};
 pub use keys::{ApplicationKey, KeyLogError, KeyRing, Session};
 use packet::{Datagram, Transport};
 pub use select::{Protocol, Selection};
