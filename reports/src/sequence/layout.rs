@@ -91,8 +91,8 @@ impl Layout {
         }
         let bottom = y + 16.0;
         Self {
-            width: details + 6.3 * DETAIL_CHARS as f64 + columns::MARGIN,
-            height: bottom + HEAD + 20.0,
+            width: (details + 6.3 * DETAIL_CHARS as f64 + columns::MARGIN).ceil(),
+            height: (bottom + HEAD + 20.0).ceil(),
             notes_top,
             lifelines: chart.lifelines.len(),
             gap,

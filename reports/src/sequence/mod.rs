@@ -131,6 +131,7 @@ impl Sequence {
         svg.raw(concat!(include_str!("sequence.css"), "</style>"));
         text(&mut svg, "title", (columns::MARGIN, 32.0), &self.title);
         text(&mut svg, "sub", (columns::MARGIN, 52.0), &self.subtitle);
+        legend(&mut svg, &layout);
         self.notes(&mut svg, &layout);
         self.lifelines(&mut svg, &layout);
         self.epochs(&mut svg, &layout);
@@ -230,6 +231,28 @@ impl Sequence {
             );
             svg.close();
         }
+    }
+}
+
+/// What the colours mean.
+fn legend(svg: &mut Markup, layout: &Layout) {
+    let kinds = [
+        ("pana", "PANA"),
+        ("eap", "EAP in PANA"),
+        ("c1222", "C12.22"),
+        ("other", "other"),
+    ];
+    for (index, (class, name)) in kinds.into_iter().enumerate() {
+        let x = layout.details + 104.0 * index as f64;
+        svg.open("g", &[("class", &class)]);
+        line(
+            svg,
+            "line",
+            (x, layout.top - 20.0),
+            (x + 18.0, layout.top - 20.0),
+        );
+        text(svg, "sub", (x + 23.0, layout.top - 16.0), name);
+        svg.close();
     }
 }
 

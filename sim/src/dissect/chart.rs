@@ -10,7 +10,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use reports::sequence::{Arrow, Epoch, Kind, Lifeline, Sequence};
 
-use super::{Capture, Frame, Protocol, Story};
+use super::{Capture, Frame, Node, Protocol, Story};
 
 /// Datagrams that a chart shows at most.
 pub const ARROWS_MAX: usize = 500;
@@ -71,13 +71,13 @@ impl<'a> Chart<'a> {
             return;
         }
         let stretch = (source, destination, frame.interface.clone());
-        let octets = format!("{:?}", frame.layers.last());
+        let message = identity(&frame);
         let (all, last) = self.said.entry(stretch).or_default();
         // A PCI is the same in every session: it is repeated if nothing else was said meanwhile.
-        let known = all.contains(&octets);
-        let repeated = known && (!frame.words.contains("PCI") || *last == octets);
-        all.insert(octets.clone());
-        *last = octets;
+        let known = all.contains(&message);
+        let repeated = known && (!frame.words.contains("PCI") || *last == message);
+        all.insert(message.clone());
+        *last = message;
         self.repeated.push(repeated);
         self.frames.push(frame);
     }
@@ -139,12 +139,20 @@ impl<'a> Chart<'a> {
         }
         Sequence {
             title: format!("{of}: {} datagrams", arrows.len()),
-            subtitle: format!("{file} · {keys}"),
+            subtitle: format!("{}{file} · {keys}", self.identity()),
             notes,
             lifelines: parties.iter().map(|party| self.lifeline(*party)).collect(),
             epochs: self.epochs(&arrows),
             arrows,
         }
+    }
+
+    /// The identity of the meter, as far as comments tell.
+    fn identity(&self) -> String {
+        let name = self.capture.name_of(self.address);
+        let identity = name.and_then(|name| name.split_once(" ("));
+        let identity = identity.map(|(_, identity)| identity.trim_end_matches(')'));
+        identity.map_or_else(String::new, |identity| format!("{identity} · "))
     }
 
     /// Whether comments tell of a shared medium.
@@ -243,19 +251,15 @@ impl<'a> Chart<'a> {
             None
         };
         let name = match (known, unnamed) {
-            // The identity in brackets is too long for a box.
+            // The identity in brackets is too long for a box; the subtitle has it.
             (Some(name), _) => name.split(" (").next().unwrap_or(name).to_owned(),
             (None, Some(meter)) => format!("meter {meter}"),
             (None, None) => address.to_string(),
         };
-        let identity = known.and_then(|name| name.split_once(" ("));
-        let identity = identity.map_or("", |(_, rest)| rest.trim_end_matches(')'));
         let detail = if name == address.to_string() {
             String::new()
-        } else if identity.is_empty() {
-            address.to_string()
         } else {
-            format!("{address} {identity}")
+            address.to_string()
         };
         Lifeline { name, detail }
     }
@@ -286,6 +290,33 @@ impl<'a> Chart<'a> {
         epochs.sort_by_key(|epoch| (epoch.from_ns, epoch.to_ns));
         epochs
     }
+}
+
+/// What a repetition has in common with the first transmission, even where one was altered: of
+/// PANA the names, session identifiers and sequence numbers, of anything else all of it.
+fn identity(frame: &Frame) -> String {
+    fn collect(node: &Node, said: &mut String) {
+        let names = ["Session-Id", "Sequence number"];
+        if names.contains(&node.name.as_str()) {
+            said.push_str(&node.text);
+            said.push(' ');
+        } else if node.name.starts_with("PANA ") {
+            said.push_str(&node.name);
+            said.push(' ');
+        }
+        for child in &node.children {
+            collect(child, said);
+        }
+    }
+    if !matches!(frame.protocol, Protocol::Pana | Protocol::Eap) {
+        return format!("{:?}", frame.layers.last());
+    }
+    let mut said = String::new();
+    frame
+        .layers
+        .iter()
+        .for_each(|layer| collect(layer, &mut said));
+    said
 }
 
 /// Whether the comment counts the hops of a shared medium.
