@@ -83,23 +83,27 @@ impl SecuredKey {
             Some((last, _)) if security.counter <= last => return Err(Reject::Replay),
             _ => {}
         }
-        let (tag, encrypted) = shape(security.level);
         let mut buffer = [0; PSDU_MAX];
-        let frame = &mut buffer[..received.frame.len()];
-        frame.copy_from_slice(received.frame);
-        let len = frame.len().checked_sub(tag.len());
-        let len = len.filter(|len| *len >= received.header_len);
-        let len = len.ok_or(Reject::Malformed(Error::Malformed("integrity code")))?;
-        let split = if encrypted { received.header_len } else { len };
-        let (body, tag) = frame.split_at_mut(len);
-        let (front, payload) = body.split_at_mut(split);
-        let nonce = nonce(source, security.counter, security.level);
-        self.key
-            .open(&nonce, front, payload, tag, work)
-            .map_err(|_| Reject::BadMic)?;
+        let payload = received.open(&self.key, source, &mut buffer, work)?;
         self.last = Some(this);
-        Ok(Message::parse(&body[received.header_len..])?)
+        Ok(Message::parse(payload)?)
     }
+}
+
+/// Decrypts and verifies a secured data frame without its check sequence, which the owner of the
+/// EUI-64 `source` has sent; whether its counter is a new one is not looked at.
+///
+/// # Errors
+///
+/// The frame cannot be read, is not secured or longer than a frame can be, or is not authentic.
+pub fn open(frame: &[u8], key: &CcmKey, source: u64, work: &mut Work) -> Result<Message, Reject> {
+    if frame.len() > PSDU_MAX {
+        return Err(Error::Malformed("PSDU length").into());
+    }
+    let received = Received::read(frame)?;
+    let mut buffer = [0; PSDU_MAX];
+    let payload = received.open(key, source, &mut buffer, work)?;
+    Ok(Message::parse(payload)?)
 }
 
 /// Length of the integrity code, and whether the payload is encrypted (Table 95).
@@ -133,7 +137,11 @@ pub(super) struct Received<'a> {
 
 impl<'a> Received<'a> {
     pub(super) fn parse(psdu: &'a [u8]) -> Result<Self, Reject> {
-        let frame = frame::checked(psdu)?;
+        Self::read(frame::checked(psdu)?)
+    }
+
+    /// Reads a frame whose check sequence has been taken off.
+    fn read(frame: &'a [u8]) -> Result<Self, Reject> {
         let mut reader = Reader::new(frame);
         let header = Header::parse(&mut reader)?;
         Ok(Self {
@@ -141,6 +149,30 @@ impl<'a> Received<'a> {
             header_len: frame.len() - reader.remaining(),
             frame,
         })
+    }
+
+    /// Decrypts the frame to `buffer` and verifies it; returns what follows its header.
+    fn open<'b>(
+        &self,
+        key: &CcmKey,
+        source: u64,
+        buffer: &'b mut [u8; PSDU_MAX],
+        work: &mut Work,
+    ) -> Result<&'b [u8], Reject> {
+        let security = self.header.security.ok_or(Reject::Unsecured)?;
+        let (tag, encrypted) = shape(security.level);
+        let frame = &mut buffer[..self.frame.len()];
+        frame.copy_from_slice(self.frame);
+        let len = frame.len().checked_sub(tag.len());
+        let len = len.filter(|len| *len >= self.header_len);
+        let len = len.ok_or(Reject::Malformed(Error::Malformed("integrity code")))?;
+        let split = if encrypted { self.header_len } else { len };
+        let (body, tag) = frame.split_at_mut(len);
+        let (front, payload) = body.split_at_mut(split);
+        let nonce = nonce(source, security.counter, security.level);
+        key.open(&nonce, front, payload, tag, work)
+            .map_err(|_| Reject::BadMic)?;
+        Ok(&body[self.header_len..])
     }
 
     /// What follows the header.

@@ -53,6 +53,7 @@ pub use device::{Device, DeviceEvent, Role};
 pub use display::Display;
 pub use hems::{Hems, HemsConfig};
 pub use install::{CodeError, InstallCode};
+pub use key::open as open_frame;
 pub use message::{DemandEvent, EventAnswer, Text, Usage};
 pub use policy::{CHANNELS, Policy};
 pub use reject::Reject;

@@ -70,6 +70,8 @@ enum ProtocolName {
     Eap,
     /// C12.22
     C1222,
+    /// Frames of home area networks, IEEE 802.15.4
+    Han,
     /// Anything else
     Other,
 }
@@ -80,6 +82,7 @@ impl From<ProtocolName> for Protocol {
             ProtocolName::Pana => Self::Pana,
             ProtocolName::Eap => Self::Eap,
             ProtocolName::C1222 => Self::C1222,
+            ProtocolName::Han => Self::Han,
             ProtocolName::Other => Self::Other,
         }
     }
@@ -201,6 +204,7 @@ impl SelectionArgs {
         }
         Ok(Selection {
             addresses,
+            homes: self.meter.clone(),
             protocols: self.protocol.iter().map(|&name| name.into()).collect(),
             from_ns: self.from.map_or(0, Duration::as_nanos),
             until_ns: self.until.map(Duration::as_nanos),

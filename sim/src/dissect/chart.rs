@@ -340,7 +340,7 @@ fn arrow(frame: &Frame, (from, to): (usize, usize), repeated: bool) -> Arrow {
             Protocol::Pana => Kind::Pana,
             Protocol::Eap => Kind::Eap,
             Protocol::C1222 => Kind::C1222,
-            Protocol::Other => Kind::Other,
+            Protocol::Han | Protocol::Other => Kind::Other,
         },
         label,
         detail,

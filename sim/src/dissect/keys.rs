@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use firmware::crypto::{EaxKey, Integrity, MacKey, Secret};
+use firmware::crypto::{CcmKey, EaxKey, Integrity, MacKey, Secret, Work};
 use serde_json::Value;
 
 /// Keys that are tried for one message at most, those nearest in time first.
@@ -67,6 +67,17 @@ pub struct KeyRing {
     by_address: BTreeMap<IpAddr, Vec<usize>>,
     by_challenge: BTreeMap<[u8; 16], usize>,
     by_key_id: BTreeMap<(u32, u8), Vec<usize>>,
+    homes: Vec<HomeKey>,
+}
+
+/// A key of a home area network.
+#[derive(Clone, Debug)]
+pub(super) struct HomeKey {
+    pub(super) meter: u32,
+    /// The id of a link key; none for the key of an installation code.
+    pub(super) key_id: Option<u8>,
+    pub(super) key: CcmKey,
+    derived_at_ns: u64,
 }
 
 impl KeyRing {
@@ -91,7 +102,7 @@ impl KeyRing {
 
     /// Whether there are no keys.
     pub const fn is_empty(&self) -> bool {
-        self.sessions.is_empty() && self.keys.is_empty()
+        self.sessions.is_empty() && self.keys.is_empty() && self.homes.is_empty()
     }
 
     /// All authentications in the order of the log.
@@ -161,6 +172,24 @@ impl KeyRing {
         keys
     }
 
+    /// Keys that may protect a frame in the home of `meter`, or in any, the likeliest first.
+    pub(super) fn home_keys(
+        &self,
+        meter: Option<u32>,
+        key_id: Option<u8>,
+        time_ns: u64,
+    ) -> Vec<&HomeKey> {
+        let fits =
+            |key: &&HomeKey| key.key_id == key_id && meter.is_none_or(|meter| key.meter == meter);
+        let mut keys: Vec<&HomeKey> = self.homes.iter().filter(fits).collect();
+        keys.sort_by_key(|key| {
+            let early = key.derived_at_ns > time_ns;
+            (early, key.derived_at_ns.abs_diff(time_ns))
+        });
+        keys.truncate(TRIED_MAX);
+        keys
+    }
+
     fn add(&mut self, line: &Value) -> Result<(), String> {
         match line["type"].as_str() {
             Some("session") => {
@@ -178,6 +207,18 @@ impl KeyRing {
                 let known = self.by_key_id.entry((key.meter, key.key_id)).or_default();
                 known.push(self.keys.len());
                 self.keys.push(key);
+            }
+            Some(kind @ ("han_key" | "installation_key")) => {
+                let key = octets(line, "key")?.and_then(|octets| octets.try_into().ok());
+                let key: [u8; 16] = key.ok_or("the field `key` is not 16 octets long")?;
+                let key_id = (kind == "han_key").then(|| number(line, "c1222_key_id"));
+                let key_id = key_id.transpose()?.map(u8::try_from).transpose();
+                self.homes.push(HomeKey {
+                    meter: small(line, "meter")?,
+                    key_id: key_id.map_err(|_| "`c1222_key_id` is no octet")?,
+                    key: CcmKey::new(&key, &mut Work::default()),
+                    derived_at_ns: optional(line, "derived_at_ns")?.unwrap_or(0),
+                });
             }
             // Later versions may log more.
             Some(_) => {}

@@ -13,6 +13,7 @@
 mod c1222;
 mod chart;
 mod eap;
+mod han;
 mod keys;
 mod packet;
 mod pana;
@@ -70,6 +71,8 @@ pub struct Frame {
     pub destination: Option<SocketAddr>,
     /// The PaC that a relay element speaks for.
     pub pac: Option<SocketAddr>,
+    /// The meter in whose home it was sent, as far as the file says.
+    pub home: Option<u32>,
     /// What it is.
     pub protocol: Protocol,
     /// What it is, in a few words.
@@ -162,6 +165,7 @@ impl<'a> Capture<'a> {
             reader: Reader::new(self.file).expect("the file was recognised"),
             number: 0,
             associations: Associations::new(),
+            stations: han::Stations::default(),
         }
     }
 }
@@ -173,6 +177,7 @@ pub struct Frames<'a> {
     reader: Reader<'a>,
     number: u64,
     associations: Associations,
+    stations: han::Stations,
 }
 
 impl Iterator for Frames<'_> {
@@ -195,6 +200,7 @@ impl Iterator for Frames<'_> {
             source: None,
             destination: None,
             pac: None,
+            home: han::home(found.comment),
             protocol: Protocol::Other,
             words: String::new(),
             comment: found.comment.to_owned(),
@@ -203,6 +209,14 @@ impl Iterator for Frames<'_> {
             layers: Vec::new(),
         };
         let link_type = interface.link_type;
+        if let Some(check) = han::check_sequence(link_type) {
+            let keys = &self.capture.keys;
+            let place = (frame.home, frame.time_ns);
+            let (node, words) = self.stations.dissect(found.octets, check, place, keys);
+            (frame.protocol, frame.words) = (Protocol::Han, words);
+            frame.layers.push(node);
+            return Some(Ok(frame));
+        }
         match packet::datagram(link_type, found.octets, &mut frame.layers) {
             Some(datagram) => self.message(&datagram, &mut frame),
             None => frame.words = frame.layers.last().map_or_else(String::new, outline),
@@ -243,7 +257,7 @@ impl Frames<'_> {
                 frame.layers.push(node);
             }
             Protocol::C1222 => self.apdus(datagram, &around, frame),
-            Protocol::Other => {
+            Protocol::Han | Protocol::Other => {
                 let count = datagram.payload.len();
                 frame.words = match datagram.transport {
                     Transport::Tcp if count == 0 => {

@@ -13,6 +13,8 @@ pub enum Protocol {
     Eap,
     /// C12.22.
     C1222,
+    /// A frame of a home area network, IEEE 802.15.4.
+    Han,
     /// Anything else.
     Other,
 }
@@ -24,6 +26,7 @@ impl Protocol {
             Self::Pana => "pana",
             Self::Eap => "eap",
             Self::C1222 => "c1222",
+            Self::Han => "han",
             Self::Other => "other",
         }
     }
@@ -35,6 +38,7 @@ impl Protocol {
             (Self::Pana, Self::Pana | Self::Eap)
                 | (Self::Eap, Self::Eap)
                 | (Self::C1222, Self::C1222)
+                | (Self::Han, Self::Han)
                 | (Self::Other, Self::Other)
         )
     }
@@ -45,6 +49,8 @@ impl Protocol {
 pub struct Selection {
     /// Addresses at either end, or of the PaC that a relay element speaks for.
     pub addresses: Vec<IpAddr>,
+    /// Meters whose home area network is wanted as well, where addresses are given.
+    pub homes: Vec<u32>,
     /// Protocols.
     pub protocols: Vec<Protocol>,
     /// The first instant, in nanoseconds.
@@ -63,7 +69,8 @@ impl Selection {
         let until_ns = self.until_ns.unwrap_or(u64::MAX);
         (self.from_ns..until_ns).contains(&frame.time_ns)
             && (self.addresses.is_empty()
-                || addresses.any(|address| self.addresses.contains(&address)))
+                || addresses.any(|address| self.addresses.contains(&address))
+                || frame.home.is_some_and(|home| self.homes.contains(&home)))
             && (self.protocols.is_empty()
                 || self
                     .protocols
