@@ -21,6 +21,6 @@ pub use commands::{CommandOutcome, CommandPolicy, CommandReport, SwitchOrder};
 pub use config::{Config, Subscription};
 pub use image::{Alarm, Headend, HeadendEvent, StoreAccess, Transmit};
 pub use request::{RequestOrder, RequestOutcome, RequestPolicy, RequestReport};
-pub use task::{Call, Class, Message, Part, Persistence, Task};
+pub use task::{Call, Class, Message, Part, Persistence, ProfileScope, Task};
 
 pub use crate::meter::Channel;

@@ -3,6 +3,7 @@
 //! ```text
 //! 1. Read ST0, ST61, ST62, ST63          formats, layout, how far the profile has got
 //! 2. Read ST63, head of a block, some of its intervals            once for every block concerned
+//!    (behind the password, where meters keep intervals from those who do not prove themselves)
 //! ```
 //!
 //! What is missing follows from the end of the last interval that was read before: after a failed
@@ -13,7 +14,7 @@
 use alloc::vec;
 use alloc::vec::Vec;
 
-use super::task::Task;
+use super::task::{ProfileScope, Task};
 use crate::c1219::Format;
 use crate::c1219::blocks::{BlockLayout, ProfileData, ProfileView};
 use crate::c1219::profile::{IntervalFormat, ProfileLimits, SetControl, SetStatus};
@@ -36,8 +37,7 @@ const BLOCKS_MAX: u32 = 64;
 /// A read of the load profile under way.
 #[derive(Debug)]
 pub(super) struct ProfileRead {
-    /// How far back it reads at most.
-    depth: Duration,
+    scope: ProfileScope,
     stage: Stage,
     /// What the latest response has brought, in order.
     pub(super) intervals: Vec<Interval>,
@@ -73,9 +73,9 @@ struct Piece {
 impl ProfileRead {
     /// The read that `task` wants, once the messages before it are over.
     pub(super) fn begin(task: &Task, over: bool) -> Option<Self> {
-        let depth = task.profile.filter(|_| over)?;
+        let scope = task.profile.filter(|_| over)?;
         Some(Self {
-            depth,
+            scope,
             stage: Stage::Layout,
             intervals: Vec::new(),
             read_until_s: 0,
@@ -92,16 +92,17 @@ impl ProfileRead {
 
     /// Writes the services of the message at hand.
     pub(super) fn put(&self, writer: &mut Writer<'_>) -> Result<(), Error> {
-        let mut read = |table, selector| {
-            let request = Request::Read(Read { table, selector });
-            put_service(writer, |writer| request.emit(writer))
-        };
         match &self.stage {
             Stage::Layout => [ST0, ST61, ST62, ST63]
                 .into_iter()
-                .try_for_each(|table| read(table, Selector::Full)),
+                .try_for_each(|table| put_read(writer, table, Selector::Full)),
             Stage::Data(layout, pieces) => {
                 let piece = pieces.last().ok_or(Error::Malformed("profile"))?;
+                if let Some(password) = self.scope.password {
+                    let request = Request::Security(password);
+                    put_service(writer, |writer| request.emit(writer))?;
+                }
+                let mut read = |table, selector| put_read(writer, table, selector);
                 read(ST63, Selector::Full)?;
                 for (offset, count) in layout.parts(piece) {
                     let count = u16::try_from(count).map_err(|_| Error::Malformed("profile"))?;
@@ -129,11 +130,14 @@ impl ProfileRead {
                 let [general, limits, control, status] = tables(responses)?;
                 let layout = Layout::parse(general, limits, control)?;
                 let status = layout.status(status)?;
-                let pieces = layout.pieces(&status, self.depth, known_s, utc);
+                let pieces = layout.pieces(&status, self.scope.depth, known_s, utc);
                 self.stage = Stage::Data(layout, pieces);
             }
             Stage::Data(layout, pieces) => {
-                let [status, head, data] = tables(responses)?;
+                // The password is acknowledged first.
+                let proofs = usize::from(self.scope.password.is_some());
+                let read = responses.get(proofs..).unwrap_or_default();
+                let [status, head, data] = tables(read)?;
                 let piece = pieces.pop().ok_or(Error::Malformed("profile"))?;
                 let status = layout.status(status)?;
                 let until = layout.read(&piece, &status, head, data, &mut self.intervals)?;
@@ -142,6 +146,11 @@ impl ProfileRead {
         }
         Ok(())
     }
+}
+
+fn put_read(writer: &mut Writer<'_>, table: TableId, selector: Selector<'_>) -> Result<(), Error> {
+    let request = Request::Read(Read { table, selector });
+    put_service(writer, |writer| request.emit(writer))
 }
 
 /// The table data of exactly `N` responses.
@@ -419,7 +428,10 @@ mod tests {
         Task {
             class: Class::Reading,
             messages: Vec::new(),
-            profile: Some(depth),
+            profile: Some(ProfileScope {
+                depth,
+                password: None,
+            }),
             tolerant: false,
             persistence: Persistence {
                 attempts: 1,

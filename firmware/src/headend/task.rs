@@ -276,6 +276,15 @@ impl Persistence {
     }
 }
 
+/// What is wanted of a load profile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProfileScope {
+    /// How far back it is read at most.
+    pub depth: Duration,
+    /// Proof that the reader may have intervals, where the meter demands one.
+    pub password: Option<Password>,
+}
+
 /// What is wanted of a meter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Task {
@@ -283,8 +292,8 @@ pub struct Task {
     pub class: Class,
     /// The messages; each is answered before the next one is sent.
     pub messages: Vec<Message>,
-    /// Read the load profile after that: at most this long back.
-    pub profile: Option<Duration>,
+    /// Read the load profile after that.
+    pub profile: Option<ProfileScope>,
     /// Go on when the meter refuses a service.
     pub tolerant: bool,
     /// How persistently.

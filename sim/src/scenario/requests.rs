@@ -5,7 +5,9 @@ use std::sync::Arc;
 use firmware::Duration;
 use firmware::c1219::procedure::ProcedureId;
 use firmware::c1222::service::{Logon, Password, TableId};
-use firmware::headend::{Call, Class, Message, Part, Persistence, RequestPolicy, Task};
+use firmware::headend::{
+    Call, Class, Message, Part, Persistence, ProfileScope, RequestPolicy, Task,
+};
 use models::requests::RequestPlan;
 use models::time::Time;
 use reports::label;
@@ -121,7 +123,12 @@ impl Reading {
         let read = |number: &u16| Call::Read(TableId(*number), Part::Full);
         let (calls, profile) = match self {
             Self::Registers => (vec![read(&REGISTERS)], None),
-            Self::Profile { depth } => (Vec::new(), Some(*depth)),
+            Self::Profile { depth } => {
+                // Meters keep intervals from whoever does not prove to be a reader (ST44).
+                let password = Some(Password::new(OPERATOR, Some(OPERATOR_ID)));
+                let depth = *depth;
+                (Vec::new(), Some(ProfileScope { depth, password }))
+            }
             Self::Tables { numbers } => (numbers.iter().map(read).collect(), None),
         };
         let messages = (!calls.is_empty()).then(|| Message::new(calls));

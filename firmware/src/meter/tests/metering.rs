@@ -1,6 +1,10 @@
 //! The measuring part inside the meter: reports, the clock, and the limit of demand.
 
 use super::*;
+use crate::c1222::service::{Password as Credential, ResponseCode};
+use crate::headend::{
+    Class, Persistence, ProfileScope, RequestOrder, RequestOutcome, RequestReport, Task,
+};
 use crate::metrology::{self, Energy, EventKind, Instantaneous, Limit, Quantity, Sample};
 
 fn metered(limit: Option<Limit>) -> Pair {
@@ -113,4 +117,50 @@ fn what_is_measured_survives_an_outage() {
     });
     let registers = pair.meter.metrology().unwrap().registers();
     assert_eq!(registers.total.of(Quantity::Delivered), 1_100);
+}
+
+/// Reads a day of the load profile, with `password` if there is one.
+fn read_profile(pair: &mut Pair, password: Option<&[u8]>) -> RequestReport {
+    let task = Task {
+        class: Class::Reading,
+        messages: Vec::new(),
+        profile: Some(ProfileScope {
+            depth: Duration::from_secs(86_400),
+            password: password.map(|octets| Credential::new(octets, Some(4))),
+        }),
+        tolerant: false,
+        persistence: Persistence {
+            attempts: 1,
+            timeout: Duration::from_secs(10),
+            pause: Duration::ZERO,
+            factor: 1,
+            deadline: Duration::from_secs(60),
+        },
+    };
+    let order = RequestOrder {
+        rank: 0,
+        plan: 0,
+        due: pair.now,
+    };
+    pair.headend.request(order, &Arc::new(task));
+    pair.advance(pair.now + Duration::from_millis(10));
+    let reports = pair.headend_events.iter().filter_map(|event| match event {
+        HeadendEvent::Request(report) => Some(*report),
+        _ => None,
+    });
+    reports.last().expect("answered at once")
+}
+
+#[test]
+fn the_profile_is_for_readers() {
+    let mut pair = metered(None);
+    for _ in 0..4 {
+        draw(&mut pair, 900, 2_000);
+    }
+    let refused = RequestOutcome::Denied(ResponseCode::Isc);
+    assert_eq!(read_profile(&mut pair, None).outcome, refused);
+    assert_eq!(read_profile(&mut pair, Some(b"GUESS")).outcome, refused);
+    let read = read_profile(&mut pair, Some(b"MASTER"));
+    assert_eq!(read.outcome, RequestOutcome::Answered);
+    assert_eq!((read.intervals, read.refused), (4, 0), "{read:?}");
 }
