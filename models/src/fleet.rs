@@ -19,7 +19,7 @@ use crate::field::Visits;
 use crate::grid::GridPlan;
 use crate::han::HanPlan;
 use crate::link::{Direction, LaneProfile, LinkProfile};
-use crate::load::LoadModel;
+use crate::load::{LoadModel, Replay};
 use crate::meter::{MeteringPlan, ResponsePlan};
 use crate::requests::RequestPlan;
 use crate::rng::{Purpose, Stream};
@@ -65,6 +65,8 @@ pub struct Cohort {
     pub back_feed_ppb: u32,
     /// Full metering; none is one register of whole watt-hours.
     pub metering: Option<MeteringPlan>,
+    /// Recorded energy that the premises use instead of what the load model says.
+    pub replay: Option<Arc<Replay>>,
     /// What homes do about demand response; nothing if absent.
     pub response: Option<ResponsePlan>,
     /// Home area networks, if there are any.

@@ -135,7 +135,9 @@ pub(crate) fn meter(fleet: &Fleet, meter: u32) -> MeterBundle {
             service: None,
             metering: cohort.metering.as_ref().map(|plan| {
                 let house = House::new(&fleet.load, stream(Purpose::Load));
-                Box::new(Metering::new(plan, house, fleet.seed, meter))
+                let index = meter - cohort.first;
+                let recorded = cohort.replay.as_ref().and_then(|replay| replay.of(index));
+                Box::new(Metering::new(plan, house, recorded, (fleet.seed, meter)))
             }),
             response: None,
             home,

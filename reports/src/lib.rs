@@ -8,6 +8,7 @@
 //! * [`mod@write`] turns rows into files with bounded memory. What was flushed stays readable when
 //!   the process is killed.
 //! * [`read`] loads a folder, finished or not, into data frames.
+//! * [`foreign`] reads columns of Parquet files that others have written.
 //! * [`summary`] reduces a folder to the named numbers that `summary.json` holds and scenario
 //!   expectations refer to.
 //! * [`index`] lists the runs of a campaign with what was varied and their metrics.
@@ -26,6 +27,7 @@
 mod dictionary;
 mod error;
 pub mod export;
+pub mod foreign;
 pub mod html;
 pub mod index;
 mod markup;

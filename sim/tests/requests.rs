@@ -133,3 +133,33 @@ fn mistakes_are_located_all_at_once() {
         assert!(text.contains(message), "{message}: {text}");
     }
 }
+
+#[test]
+fn what_only_full_metering_has_is_read_of_nobody_else() {
+    let mixed = r#"cohorts=[(name: "homes", count: 1, medium: "wan"),
+        (name: "dark", count: 1, medium: "wan", metering: Metering())]"#;
+    let read = |what: &str| {
+        format!("headend.reads=[(name: \"a\", what: {what}, every: \"1h\", cohort: \"dark\")]")
+    };
+    for what in ["Registers", "Profile()", "Tables(numbers: [1, 23])"] {
+        let set = read(what);
+        load_text("town.ron", TOWN, &overrides(&[mixed, &set])).expect(what);
+        let everybody = set.replace(", cohort: \"dark\"", "");
+        let on_demand = format!(
+            "timeline=[(at: \"1h\", action: OnDemandRead(cohort: \"homes\", what: {what}))]"
+        );
+        for (sets, place) in [
+            ([mixed, &everybody], "headend.reads"),
+            ([mixed, &on_demand], "timeline"),
+        ] {
+            let report = load_text("town.ron", TOWN, &overrides(&sets)).expect_err(what);
+            assert_eq!(report.errors(), 1, "{report}");
+            let text = report.to_string();
+            assert!(
+                text.contains("meters of \"homes\" have no full metering"),
+                "{text}"
+            );
+            assert!(text.contains(place), "located in the {place}: {text}");
+        }
+    }
+}

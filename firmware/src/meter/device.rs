@@ -40,6 +40,8 @@ use crate::c1222::service::{
 use crate::metrology::{self, Metrology, Utc};
 use crate::time::{Duration, Instant, earlier};
 use crate::wire::{Error, Writer};
+pub use measured::TABLES as METERED_TABLES;
+
 use journal::{EventLog, History, WRONG_PASSWORD};
 use pending::{Pending, PendingTables};
 use settings::Settings;

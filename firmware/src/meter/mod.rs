@@ -31,7 +31,7 @@ mod tests;
 pub use backlog::Interval;
 pub use config::{Config, Provisioning, Reauthentication, ReportPolicy};
 pub use curtailment::Lift;
-pub use device::{DeviceConfig, SwitchEvent};
+pub use device::{DeviceConfig, METERED_TABLES, SwitchEvent};
 pub(crate) use image::end_reason;
 pub use image::{Channel, Meter, MeterEvent, Transmit};
 pub use switch::{GeometricDelay, Refusal, SwitchPolicy, SwitchStep};

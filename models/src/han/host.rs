@@ -197,10 +197,7 @@ impl<'c, A: Agenda, X: Exchange> MeterHost<'_, '_, '_, 'c, A, X> {
                 price_mills: plan.price_mills,
             };
         }
-        let watts = premise
-            .house
-            .mean_watts(&self.context.fleet.load, at.as_secs());
-        let watts = watts * (1.0 - f64::from(home.shed.0) / 1_000.0);
+        let watts = self.expected_watts(at) * (1.0 - f64::from(home.shed.0) / 1_000.0);
         Usage {
             tier: 0,
             utc_s: self.utc_s(at),

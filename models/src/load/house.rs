@@ -89,6 +89,18 @@ impl House {
         whole as u32
     }
 
+    /// Whole watt-hours of an interval for which a meter has recorded `milliwatt_hours`.
+    ///
+    /// The premise is supplied for a share of that time, from 0 to 1. What is left below one
+    /// watt-hour is carried to the next interval.
+    pub fn recorded_wh(&mut self, milliwatt_hours: i32, supplied: f64) -> u32 {
+        let energy = f64::from(milliwatt_hours) / 1e3 * supplied + self.remainder_wh;
+        // A whole watt-hour must not be lost to the rounding of its parts.
+        let whole = libm::floor(energy + 1e-6).max(0.0);
+        self.remainder_wh = energy - whole;
+        whole as u32
+    }
+
     /// Power in W over the step around `local_s`, in seconds since 1970 by the local clock.
     ///
     /// Steps are asked for in order.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use firmware::metrology::Calendar;
 
 use super::devices::{DeviceKinds, Devices, EndUses};
-use super::{House, LoadModel};
+use super::{House, LoadModel, replay};
 use crate::rng::{Purpose, Stream};
 use crate::time::Duration;
 
@@ -25,6 +25,8 @@ pub struct HouseholdPlan {
     pub calendar: Arc<Calendar>,
     /// Devices; none is the hourly shape with variation alone.
     pub devices: Option<DeviceKinds>,
+    /// Length of the intervals of recorded data, where households replay those.
+    pub recorded: Option<Duration>,
     end_uses: Option<EndUses>,
 }
 
@@ -42,13 +44,17 @@ impl HouseholdPlan {
             start_utc_s,
             calendar,
             devices,
+            recorded: None,
             end_uses: appliances.then(EndUses::shipped),
         }
     }
 
     /// How long power stays the same.
     pub const fn step(&self) -> Duration {
-        Duration::from_secs(self.step_s())
+        match self.recorded {
+            Some(interval) => interval,
+            None => Duration::from_secs(self.step_s()),
+        }
     }
 
     const fn step_s(&self) -> u64 {
@@ -74,6 +80,8 @@ pub struct Flow {
 pub struct Household {
     house: House,
     devices: Option<Box<Devices>>,
+    /// Recorded energy of the intervals in mWh, instead of all that.
+    recorded: Option<Arc<[i32]>>,
     /// Reactive power of the hourly shape, relative to its active power.
     tan_phi: f64,
     /// Number of the step in force plus one; 0 before the first.
@@ -97,6 +105,7 @@ impl Household {
         Self {
             house,
             devices: devices.map(|kinds| Box::new(Devices::new(kinds, stream))),
+            recorded: None,
             tan_phi,
             steps: 0,
             flow: Flow::default(),
@@ -106,8 +115,25 @@ impl Household {
         }
     }
 
+    /// The same household, which replays recorded energy.
+    pub fn replaying(mut self, series: Option<&Arc<[i32]>>) -> Self {
+        self.recorded = series.map(Arc::clone);
+        self
+    }
+
+    /// Whether it replays what a meter has recorded.
+    pub const fn is_recorded(&self) -> bool {
+        self.recorded.is_some()
+    }
+
     /// Power in the step that `since_start` lies in; steps are asked for in order.
     pub fn flow(&mut self, plan: &HouseholdPlan, model: &LoadModel, since_start: Duration) -> Flow {
+        if let (Some(series), Some(interval)) = (&self.recorded, plan.recorded) {
+            let watts = replay::watts(series, interval, since_start);
+            let vars = watts * self.tan_phi;
+            self.flow = Flow { watts, vars };
+            return self.flow;
+        }
         let step = since_start.as_nanos() / plan.step().as_nanos();
         while self.steps <= step {
             self.flow = self.next(plan, model, self.steps);

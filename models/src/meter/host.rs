@@ -255,10 +255,18 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
         if let Some(home) = &mut premise.home {
             supplied *= home.unshed(plan.interval, self.now);
         }
-        let watt_hours =
-            premise
-                .house
-                .energy_wh(&self.context.fleet.load, end_s, length_s, supplied);
+        let cohort = &self.context.fleet.cohorts[usize::from(self.meter.placement.cohort)];
+        let watt_hours = match &cohort.replay {
+            Some(replay) => {
+                let index = self.meter.placement.meter - cohort.first;
+                let recorded = replay.milliwatt_hours(index, u64::from(number).saturating_sub(1));
+                premise.house.recorded_wh(recorded, supplied)
+            }
+            None => {
+                let load = &self.context.fleet.load;
+                premise.house.energy_wh(load, end_s, length_s, supplied)
+            }
+        };
         premise.register_wh += u64::from(watt_hours);
         self.context.telemetry.due.push(ReadRecord {
             meter: self.meter.placement.meter,
@@ -599,11 +607,9 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
             } => {
                 self.measure();
                 let measured = self.reconnect(*closed);
+                let drawn = measured.unwrap_or_else(|| self.expected_watts(self.now));
                 let premise = &mut *self.meter.premise;
                 let service = premise.service.get_or_insert_default();
-                let load = &self.context.fleet.load;
-                let mean = premise.house.mean_watts(load, self.now.as_secs());
-                let drawn = measured.unwrap_or(mean);
                 watts = service.move_to(*closed, self.now, drawn);
                 self.revalue_response();
             }

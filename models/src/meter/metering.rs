@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use firmware::Instant;
 use firmware::meter::Meter;
 use firmware::metrology::{self, Energy, EventKind, Instantaneous, QUANTITIES, Quantity, Sample};
 
 use super::MeterHost;
 use super::sensor::{AccuracyClass, Sensor};
+use crate::clock::Clock;
 use crate::context::{Exchange, Kind};
 use crate::event::Agenda;
 use crate::load::{Flow, House, Household, HouseholdPlan, frequency_mhz, voltage_deviation};
@@ -19,6 +21,9 @@ const NOMINAL_V: f64 = 240.0;
 const SERVICE_OHM: f64 = 0.08;
 /// Temperature at which sensors are specified; theirs follows the weather where there is one.
 const REFERENCE_C: f64 = 23.0;
+
+/// What the shares of recorded energy may lack in mWh, so that all of it adds up to the mWh.
+const ROUNDING_MWH: f64 = 1e-3;
 
 /// Meters of a cohort that measure everything.
 #[derive(Clone, Debug)]
@@ -50,9 +55,17 @@ pub struct Metering {
 
 impl Metering {
     /// The measuring side of `meter`, which counts what `house` uses.
-    pub(crate) fn new(plan: &MeteringPlan, house: House, seed: u64, meter: u32) -> Self {
+    ///
+    /// Where `recorded` energy is replayed, the house counts for nothing.
+    pub(crate) fn new(
+        plan: &MeteringPlan,
+        house: House,
+        recorded: Option<&Arc<[i32]>>,
+        (seed, meter): (u64, u32),
+    ) -> Self {
+        let household = Household::new(&plan.household, house, seed, meter);
         Self {
-            household: Household::new(&plan.household, house, seed, meter),
+            household: household.replaying(recorded),
             sensor: Sensor::new(plan.class, seed, meter),
             until: Time::ZERO,
             connected: true,
@@ -103,7 +116,16 @@ impl Metering {
         } else {
             flow.vars / flow.watts
         };
-        let gain = 1.0 + self.sensor.error(amperes, tan_phi, place.celsius);
+        // What was recorded has the error of its meter already.
+        let recorded = self.household.is_recorded();
+        let (gain, slack) = if recorded {
+            (1.0, ROUNDING_MWH)
+        } else {
+            (
+                1.0 + self.sensor.error(amperes, tan_phi, place.celsius),
+                0.0,
+            )
+        };
         let (watts, vars) = (flow.watts * gain, flow.vars * gain);
         let hours = length.as_nanos() as f64 / 3.6e12;
         let powers = [
@@ -115,7 +137,7 @@ impl Metering {
         let mut energy = [0; QUANTITIES];
         for ((energy, rest), power) in energy.iter_mut().zip(&mut self.rest).zip(powers) {
             let exact = power * hours * 1_000.0 + *rest;
-            let whole = libm::floor(exact);
+            let whole = libm::floor(exact + slack);
             *energy = whole as u64;
             *rest = exact - whole;
         }
@@ -134,6 +156,22 @@ impl Metering {
 
 fn is_delivered(quantity: Quantity) -> bool {
     quantity == Quantity::Delivered
+}
+
+/// The time of a household at `from`, and when its power changes next.
+///
+/// What a meter has recorded follows the clock of a meter, people do not.
+fn step_of(plan: &HouseholdPlan, clock: &Clock, from: Time) -> (Duration, Time) {
+    let step = plan.step().as_nanos();
+    let next = |nanos: u64| (nanos / step + 1) * step;
+    if plan.recorded.is_some() {
+        let nanos = clock.read(from).as_nanos();
+        let end = clock.when(Instant::from_nanos(next(nanos)));
+        (Duration::from_nanos(nanos), end)
+    } else {
+        let nanos = from.as_nanos();
+        (Duration::from_nanos(nanos), Time(next(nanos)))
+    }
 }
 
 /// What a sample depends on besides the household.
@@ -159,12 +197,11 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
         let Some(plan) = &cohort.metering else {
             return;
         };
-        let step = plan.household.step().as_nanos();
         while metering.until < self.now {
             let from = metering.until;
-            let begun = from.as_nanos() / step;
-            let end = Time((begun + 1) * step).min(self.now);
-            let since_start = Duration::from_nanos(from.as_nanos());
+            let clock = &self.meter.processor.clock;
+            let (since_start, end) = step_of(&plan.household, clock, from);
+            let end = end.min(self.now);
             let household = &mut metering.household;
             let mut flow = household.flow(&plan.household, &fleet.load, since_start);
             if let Some(response) = &mut premise.response {
@@ -294,8 +331,8 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
         if !self.meter.supply.powered {
             return;
         }
-        let step = plan.household.step().as_nanos();
-        let mut due = Time((self.now.as_nanos() / step + 1) * step);
+        let clock = &self.meter.processor.clock;
+        let (_, mut due) = step_of(&plan.household, clock, self.now);
         if let Some(metrology) = self.meter.firmware.image.metrology()
             && let (Some(trips), Some(at)) = (metrology.limit_due(), metrology.accounted_until())
         {

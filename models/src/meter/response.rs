@@ -286,8 +286,23 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
         if let Some(metering) = &premise.metering {
             return metering.watts().max(0.0);
         }
-        let load = &self.context.fleet.load;
-        premise.house.mean_watts(load, self.now.as_secs())
+        self.expected_watts(self.now)
+    }
+
+    /// Power that the premise is expected to draw at `at` where nothing measures it, in W.
+    pub(crate) fn expected_watts(&self, at: Time) -> f64 {
+        let fleet = self.context.fleet;
+        let cohort = &fleet.cohorts[usize::from(self.meter.placement.cohort)];
+        match &cohort.replay {
+            Some(replay) => {
+                let index = self.meter.placement.meter - cohort.first;
+                replay.watts(index, Duration::from_nanos(at.as_nanos()))
+            }
+            None => {
+                let house = &self.meter.premise.house;
+                house.mean_watts(&fleet.load, at.as_secs())
+            }
+        }
     }
 
     fn record_load(&mut self, change: LoadChange) {

@@ -131,7 +131,12 @@ fn cohorts(scenario: &Scenario, link_index: impl Fn(&str) -> usize) -> Vec<Cohor
             metering: cohort
                 .metering
                 .as_ref()
-                .map(|metering| metering.plan(scenario)),
+                .map(|metering| metering.plan(scenario, cohort.replay.is_some())),
+            replay: cohort
+                .replay
+                .as_ref()
+                .and_then(|replay| replay.model(scenario, cohort))
+                .map(Arc::new),
             response: cohort.response.as_ref().map(schema::Response::model),
             han: cohort
                 .han

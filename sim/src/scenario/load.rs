@@ -11,9 +11,13 @@ use super::decode::Decoder;
 use super::diagnostic::{Diagnostic, Fault, Report, Severity, Source, Span};
 use super::parse::parse;
 use super::patch;
+use super::replay::csv_of_parquet;
 
 /// Largest file that is read, in octets.
 const FILE_BYTES_MAX: u64 = 16 << 20;
+
+/// Largest list of interval data, in octets: some three million intervals.
+const DATA_BYTES_MAX: u64 = 64 << 20;
 
 /// Files that may inherit from each other in a row.
 const BASES_MAX: usize = 16;
@@ -135,48 +139,64 @@ impl Loader {
         }
     }
 
-    /// Reads the files that lists of meters stand in: `file` becomes `csv` with their text.
+    /// Reads the files that lists of meters and interval data stand in: `file` becomes `csv` with
+    /// their text.
     ///
     /// A scenario is complete in itself from here on, and mistakes lie in the file.
     fn lists(&mut self, node: &mut Node, folder: &Path) {
-        let Some(media) = node.field_mut("media") else {
-            return;
-        };
-        let (Value::Record { fields, .. } | Value::Map(fields)) = &mut media.value else {
-            return;
-        };
-        for (_, medium) in fields {
-            let Some(topology) = medium.field_mut("topology") else {
-                continue;
-            };
-            if topology.field("csv").is_some() {
-                // `file` besides it is reported as an unknown field.
-                continue;
+        if let Some(media) = node.field_mut("media")
+            && let Value::Record { fields, .. } | Value::Map(fields) = &mut media.value
+        {
+            for (_, medium) in fields {
+                if let Some(topology) = medium.field_mut("topology") {
+                    self.inline(topology, folder, read);
+                }
             }
-            let Value::Record { fields, .. } = &mut topology.value else {
-                continue;
-            };
-            let Some((name, value)) = fields.iter_mut().find(|(name, _)| name.text == "file")
-            else {
-                continue;
-            };
-            let Value::Text { text: file, .. } = &value.value else {
-                let message = format!("expected a path in quotes, found {}", value.describe());
-                self.complain(Fault::WrongType, Some(value.span), message);
-                continue;
-            };
-            let path = folder.join(file);
-            name.text = "csv".to_owned();
-            match read(&path) {
-                Ok(text) => {
-                    *value = self.list(&path, text);
-                    self.files.push(path);
+        }
+        if let Some(cohorts) = node.field_mut("cohorts")
+            && let Value::List(cohorts) = &mut cohorts.value
+        {
+            for cohort in cohorts {
+                if let Some(replay) = cohort.field_mut("replay") {
+                    self.inline(replay, folder, read_data);
                 }
-                Err(why) => {
-                    let message = format!("cannot read {}: {why}", path.display());
-                    self.complain(Fault::Unreadable, Some(value.span), message);
-                    value.value = Value::Broken;
-                }
+            }
+        }
+    }
+
+    /// Puts the text of the file that `holder` names in its place.
+    fn inline(
+        &mut self,
+        holder: &mut Node,
+        folder: &Path,
+        read: impl Fn(&Path) -> Result<String, String>,
+    ) {
+        if holder.field("csv").is_some() {
+            // `file` besides it is reported as an unknown field.
+            return;
+        }
+        let Value::Record { fields, .. } = &mut holder.value else {
+            return;
+        };
+        let Some((name, value)) = fields.iter_mut().find(|(name, _)| name.text == "file") else {
+            return;
+        };
+        let Value::Text { text: file, .. } = &value.value else {
+            let message = format!("expected a path in quotes, found {}", value.describe());
+            self.complain(Fault::WrongType, Some(value.span), message);
+            return;
+        };
+        let path = folder.join(file);
+        name.text = "csv".to_owned();
+        match read(&path) {
+            Ok(text) => {
+                *value = self.list(&path, text);
+                self.files.push(path);
+            }
+            Err(why) => {
+                let message = format!("cannot read {}: {why}", path.display());
+                self.complain(Fault::Unreadable, Some(value.span), message);
+                value.value = Value::Broken;
             }
         }
     }
@@ -258,12 +278,26 @@ pub(super) fn decode(root: &Node, report: &mut Report) -> Option<Scenario> {
 }
 
 fn read(path: &Path) -> Result<String, String> {
+    read_text(path, FILE_BYTES_MAX)
+}
+
+/// Interval data; those in Parquet become CSV.
+fn read_data(path: &Path) -> Result<String, String> {
+    let extension = path.extension().unwrap_or_default();
+    if extension.eq_ignore_ascii_case("parquet") {
+        csv_of_parquet(path, DATA_BYTES_MAX)
+    } else {
+        read_text(path, DATA_BYTES_MAX)
+    }
+}
+
+fn read_text(path: &Path, octets_max: u64) -> Result<String, String> {
     let file = File::open(path).map_err(|error| error.to_string())?;
     let mut octets = Vec::new();
     // A device tells no size and may never end.
-    let length = file.take(FILE_BYTES_MAX + 1).read_to_end(&mut octets);
-    if length.map_err(|error| error.to_string())? as u64 > FILE_BYTES_MAX {
-        return Err(format!("it is larger than {FILE_BYTES_MAX} octets"));
+    let length = file.take(octets_max + 1).read_to_end(&mut octets);
+    if length.map_err(|error| error.to_string())? as u64 > octets_max {
+        return Err(format!("it is larger than {octets_max} octets"));
     }
     String::from_utf8(octets).map_err(|error| {
         let readable = &error.as_bytes()[..error.utf8_error().valid_up_to()];

@@ -236,17 +236,24 @@ settings! {
 }
 
 impl Metering {
-    /// The plan of the meters of a cohort of `scenario`, which has been checked.
-    pub fn plan(&self, scenario: &Scenario) -> MeteringPlan {
+    /// The plan of the meters of a cohort of `scenario`, which has been checked; whether they
+    /// replay `recorded` data.
+    pub fn plan(&self, scenario: &Scenario, recorded: bool) -> MeteringPlan {
         let calendar = Arc::new(self.tariff.calendar(scenario.start));
-        let household = HouseholdPlan::new(
+        let mut household = HouseholdPlan::new(
             scenario.seed,
             scenario.start.0,
             Arc::clone(&calendar),
             self.household.devices(),
         );
+        household.recorded = recorded.then_some(scenario.traffic.interval);
+        let mut firmware = self.firmware(scenario, calendar);
+        if recorded {
+            // What was recorded was registered.
+            firmware.starting_current_ma = 0;
+        }
         MeteringPlan {
-            firmware: Arc::new(self.firmware(scenario, calendar)),
+            firmware: Arc::new(firmware),
             household,
             class: match self.class {
                 Class::Fifth => AccuracyClass::Class02,

@@ -33,6 +33,7 @@ pub mod optical;
 mod parse;
 mod patch;
 mod record;
+pub mod replay;
 pub mod requests;
 pub mod schema;
 mod segments;

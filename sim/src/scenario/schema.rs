@@ -22,6 +22,7 @@ pub use super::mcu::Mcu;
 pub use super::media::{Band, Coverage, Fading, Medium, MeshPhy, MeshTopology, Technology, Tone};
 pub use super::metering::Metering;
 pub use super::optical::{FieldErrand, Optical, Probe};
+pub use super::replay::Replay;
 pub use super::requests::{Reading, Requests, Schedule};
 pub use super::switching::{Commands, Grid, Response, Switch};
 
@@ -110,6 +111,8 @@ record! {
         back_feed: Ratio = Ratio::ZERO,
         /// Full metering; if absent, meters count whole watt-hours in one register.
         metering: Option<Metering> = None,
+        /// Recorded interval data that the premises use; if absent, `load` says what they use.
+        replay: Option<Replay> = None,
         /// What homes do about demand response; if absent, nothing.
         response: Option<Response> = None,
         /// Home area network of each meter; none if absent.

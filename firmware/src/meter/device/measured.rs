@@ -41,7 +41,7 @@ use crate::wire::Error;
 use super::tariff;
 
 /// Numbers of the tables that a meter with a measuring part serves in addition.
-pub(super) const TABLES: [u16; 22] = [
+pub const TABLES: [u16; 22] = [
     10, 11, 12, 13, 15, 16, 20, 21, 22, 23, 24, 25, 26, 27, 28, 54, 56, 60, 61, 62, 63, 64,
 ];
 

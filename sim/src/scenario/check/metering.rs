@@ -4,9 +4,11 @@ use firmware::Duration;
 use firmware::metrology::{CHANNELS, SCHEDULES, SEASONS, TIERS};
 
 use super::super::metering::{Charging, Holiday, Household, Metering, RateSwitch, Tariff};
-use super::super::schema::Scenario;
+use super::super::replay::{Replay, Terms, import};
+use super::super::schema::{Cohort, Scenario};
 use super::super::units::zone_seconds;
 use super::Judge;
+use super::shared::report_list;
 
 const HALF_HOUR: Duration = Duration::from_secs(1_800);
 const DAY: Duration = Duration::from_secs(86_400);
@@ -15,6 +17,15 @@ const HOLIDAYS_MAX: usize = 6;
 
 pub(super) fn check(scenario: &Scenario, judge: &mut Judge<'_>) {
     for (index, cohort) in scenario.cohorts.iter().enumerate() {
+        if let Some(replay) = &cohort.replay {
+            check_replay(
+                scenario,
+                cohort,
+                replay,
+                &format!("cohorts[{index}]"),
+                judge,
+            );
+        }
         let Some(metering) = &cohort.metering else {
             continue;
         };
@@ -22,6 +33,57 @@ pub(super) fn check(scenario: &Scenario, judge: &mut Judge<'_>) {
         check_metering(scenario, metering, &path, judge);
         check_tariff(&metering.tariff, &format!("{path}.tariff"), judge);
         check_household(&metering.household, &format!("{path}.household"), judge);
+    }
+}
+
+fn check_replay(
+    scenario: &Scenario,
+    cohort: &Cohort,
+    replay: &Replay,
+    path: &str,
+    judge: &mut Judge<'_>,
+) {
+    let devices = cohort
+        .metering
+        .as_ref()
+        .is_some_and(|metering| metering.household != Household::default());
+    judge.contradiction(
+        devices,
+        [
+            &format!("{path}.replay"),
+            &format!("{path}.metering.household"),
+        ],
+        "recorded data take the place of everything that a household uses",
+        "remove one of them",
+    );
+    let csv = format!("{path}.replay.csv");
+    // A file that cannot be read has been reported as such.
+    if !judge.sound(&[&csv, "start", "duration", "traffic.interval"])
+        || scenario.traffic.interval.as_secs() == 0
+    {
+        return;
+    }
+    match import(&replay.csv, &Terms::of(scenario, cohort)) {
+        Err(mistakes) => {
+            report_list(&mistakes, &csv, &replay.csv, judge);
+            judge.survey.taint(&csv);
+        }
+        Ok(series) => {
+            let (have, want) = (series.len(), cohort.count as usize);
+            let count = format!("{path}.count");
+            judge.contradiction(
+                have < want && !replay.recycle,
+                [&count, &csv],
+                &format!("there are data of {have} meters for a cohort of {want}"),
+                &format!("`count: {have}`, or `recycle: true` to let meters share data"),
+            );
+            judge.warn(
+                have > want,
+                &count,
+                &format!("there are data of {have} meters, of which the first {want} are used"),
+                "raise it to use all of them",
+            );
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Rules about what the head-end asks meters.
 
 use firmware::Duration;
+use firmware::meter::METERED_TABLES;
 
 use super::super::requests::{Reading, octets};
 use super::super::schema::{Action, Scenario, Schedule};
@@ -47,8 +48,10 @@ pub(super) fn check(scenario: &Scenario, judge: &mut Judge<'_>) {
     for (index, step) in scenario.timeline.iter().enumerate() {
         let path = format!("timeline[{index}].action");
         match &step.action {
-            Action::OnDemandRead { what, .. } => {
-                check_reading(what, &format!("{path}.what"), judge);
+            Action::OnDemandRead { what, cohort, .. } => {
+                let path = format!("{path}.what");
+                check_reading(what, &path, judge);
+                check_metered(scenario, what, Some(cohort), &path, judge);
             }
             Action::Download { table, data, .. } => check_download(*table, data, &path, judge),
             _ => {}
@@ -59,6 +62,8 @@ pub(super) fn check(scenario: &Scenario, judge: &mut Judge<'_>) {
 fn check_schedule(scenario: &Scenario, schedule: &Schedule, path: &str, judge: &mut Judge<'_>) {
     let at = |name: &str| format!("{path}.{name}");
     check_reading(&schedule.what, &at("what"), judge);
+    let cohort = schedule.cohort.as_deref();
+    check_metered(scenario, &schedule.what, cohort, &at("what"), judge);
     if let Some(cohort) = &schedule.cohort {
         judge.cohort(scenario, &at("cohort"), cohort);
     }
@@ -134,6 +139,41 @@ fn check_reading(what: &Reading, path: &str, judge: &mut Judge<'_>) {
                 "standard tables have numbers from 0 to 2047, manufacturer tables from 2048 to 4095",
             );
         }
+    }
+}
+
+/// Reports what is read of the meters of `cohort`, or of all, and only full metering has.
+fn check_metered(
+    scenario: &Scenario,
+    what: &Reading,
+    cohort: Option<&str>,
+    path: &str,
+    judge: &mut Judge<'_>,
+) {
+    let wanted = match what {
+        Reading::Registers => "registers (ST23)".to_owned(),
+        Reading::Profile { .. } => "load profile (ST64)".to_owned(),
+        Reading::Tables { numbers } => {
+            let Some(table) = numbers.iter().find(|n| METERED_TABLES.contains(n)) else {
+                return;
+            };
+            format!("ST{table}")
+        }
+    };
+    let asked = |name: &str| cohort.is_none_or(|cohort| cohort == name);
+    let mut cohorts = scenario.cohorts.iter().enumerate();
+    let without = cohorts.find(|(_, one)| asked(&one.name) && one.metering.is_none());
+    if let Some((index, one)) = without {
+        let message = format!(
+            "meters of {:?} have no full metering and so no {wanted}: they refuse every such read",
+            one.name
+        );
+        judge.contradiction(
+            true,
+            [path, &format!("cohorts[{index}]")],
+            &message,
+            "give the cohort `metering: Metering()`, or name a cohort that has it",
+        );
     }
 }
 

@@ -212,7 +212,7 @@ fn check_ways(scenario: &Scenario, judge: &mut Judge<'_>) {
 }
 
 /// Reports what is wrong in a list of meters, where it stands.
-fn report_list(mistakes: &[ImportError], path: &str, csv: &str, judge: &mut Judge<'_>) {
+pub(super) fn report_list(mistakes: &[ImportError], path: &str, csv: &str, judge: &mut Judge<'_>) {
     let place = judge.at(path);
     let start = judge.report.position_of(csv, place);
     for mistake in mistakes {
