@@ -224,8 +224,13 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
                 feeder: u32::from(placement.cohort),
                 celsius,
             };
-            let sample = metering.sample(flow, end.saturating_since(from), end, &place);
-            let local = self.meter.processor.clock.read(end);
+            let local = clock.read(end);
+            let length = if plan.household.recorded.is_some() {
+                local.saturating_since(Instant::ZERO + since_start)
+            } else {
+                end.saturating_since(from)
+            };
+            let sample = metering.sample(flow, length, end, &place);
             let utc = (fleet.start_utc_s + local.as_secs()) as u32;
             self.meter.firmware.image.measure(&sample, utc, local);
             metering.until = end;

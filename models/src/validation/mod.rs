@@ -5,6 +5,7 @@
 //! results that concern one function alone are tested beside it.
 
 mod links;
+mod metering;
 mod protocol;
 mod queueing;
 
@@ -43,6 +44,7 @@ impl Outcome {
 /// Computes all outcomes, in the order of their names; takes some seconds.
 pub fn all() -> Vec<Outcome> {
     let mut outcomes = links::outcomes();
+    outcomes.extend(metering::outcomes());
     outcomes.extend(protocol::outcomes());
     outcomes.extend(queueing::outcomes());
     outcomes.sort_by_key(|outcome| outcome.id);
