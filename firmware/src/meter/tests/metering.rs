@@ -144,11 +144,11 @@ fn read_profile(pair: &mut Pair, password: Option<&[u8]>) -> RequestReport {
     };
     pair.headend.request(order, &Arc::new(task));
     pair.advance(pair.now + Duration::from_millis(10));
-    let reports = pair.headend_events.iter().filter_map(|event| match event {
+    let mut reports = pair.headend_events.iter().filter_map(|event| match event {
         HeadendEvent::Request(report) => Some(*report),
         _ => None,
     });
-    reports.last().expect("answered at once")
+    reports.next_back().expect("answered at once")
 }
 
 #[test]
