@@ -226,6 +226,24 @@ impl Node {
         &self.local
     }
 
+    /// Whether the message calls `group` and comes from the peer.
+    pub(crate) fn check_group<B: AsRef<[u8]>>(
+        &self,
+        apdu: &Apdu<'_, B>,
+        group: &Title,
+    ) -> Result<(), Reject> {
+        let (header, base) = (apdu.header(), apdu.base());
+        let called = header.called.unwrap_or(ApTitle::UNASSIGNED);
+        if !called.same(&group.get(), base) {
+            return Err(Reject::CalledTitle);
+        }
+        let calling = header.calling.unwrap_or(ApTitle::UNASSIGNED);
+        if !calling.same(&self.peer.get(), base) {
+            return Err(Reject::CallingTitle);
+        }
+        Ok(())
+    }
+
     /// Takes another title, as the response to a registration orders.
     pub const fn set_local(&mut self, title: Title) {
         self.local = title;

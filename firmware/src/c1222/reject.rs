@@ -37,6 +37,10 @@ pub enum Reject {
     ResponseMode,
     /// It answers under an older key than the request was sent under.
     ResponseKey,
+    /// It is under a group key and something else than one order of demand response.
+    GroupService,
+    /// It is under a group key and wants an answer.
+    GroupResponse,
 }
 
 impl Reject {
@@ -61,6 +65,8 @@ impl Reject {
             Self::SegmentsMissing => "segments_missing",
             Self::ResponseMode => "response_mode",
             Self::ResponseKey => "response_key",
+            Self::GroupService => "group_service",
+            Self::GroupResponse => "group_response",
         }
     }
 }

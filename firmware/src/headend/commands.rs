@@ -75,6 +75,15 @@ pub struct SwitchOrder {
     pub origin: u32,
 }
 
+/// The message to a group that an order was given by before it was given to the meter alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GroupTrace {
+    /// SEQ_NBR in it.
+    pub sequence: u8,
+    /// When it was sent.
+    pub sent: Instant,
+}
+
 /// How an order ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CommandOutcome {
@@ -121,6 +130,8 @@ impl CommandOutcome {
 pub struct CommandReport {
     /// The order.
     pub order: SwitchOrder,
+    /// The message to its group, if there was one.
+    pub group: Option<GroupTrace>,
     /// SEQ_NBR of its procedure; 0 if it was never sent.
     pub sequence: u8,
     /// When it was queued.
@@ -140,6 +151,7 @@ pub struct CommandReport {
 #[derive(Clone, Copy, Debug)]
 struct Queued {
     order: SwitchOrder,
+    group: Option<GroupTrace>,
     ordered: Instant,
 }
 
@@ -238,6 +250,16 @@ impl Commands {
     pub(super) fn order(&mut self, order: SwitchOrder, now: Instant) {
         self.queue.push_back(Queued {
             order,
+            group: None,
+            ordered: now,
+        });
+    }
+
+    /// Queues an order that was given to a group before.
+    pub(super) fn order_after(&mut self, order: SwitchOrder, group: GroupTrace, now: Instant) {
+        self.queue.push_back(Queued {
+            order,
+            group: Some(group),
             ordered: now,
         });
     }
@@ -478,8 +500,12 @@ fn judge(payload: &Payload<'_>, report: &CommandReport) -> Result<Verdict, Error
 const fn report(queued: &Queued, now: Instant, outcome: CommandOutcome) -> CommandReport {
     CommandReport {
         order: queued.order,
+        group: queued.group,
         sequence: 0,
-        ordered: queued.ordered,
+        ordered: match queued.group {
+            Some(group) => group.sent,
+            None => queued.ordered,
+        },
         issued: None,
         responded: None,
         ended: now,

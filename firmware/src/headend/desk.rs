@@ -224,7 +224,8 @@ impl Headend {
     /// Orders that have not ended, for reports.
     pub fn unfinished_commands(&self, now: Instant) -> impl Iterator<Item = CommandReport> {
         let desk = self.commands.iter();
-        desk.flat_map(move |desk| desk.commands.unfinished(now))
+        let alone = desk.flat_map(move |desk| desk.commands.unfinished(now));
+        alone.chain(self.unfinished_rounds(now))
     }
 
     /// Requests that are due and have not ended, for reports.
@@ -264,6 +265,9 @@ impl Headend {
                 self.events.push_back((report.order.rank, event));
             }
             while let Some(report) = desk.requests.poll_ended() {
+                if let Some(groups) = &mut self.groups {
+                    groups.take_handed(&report);
+                }
                 let event = HeadendEvent::Request(report);
                 self.events.push_back((report.order.rank, event));
             }

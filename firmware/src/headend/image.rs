@@ -9,6 +9,7 @@ use core::net::{IpAddr, SocketAddr};
 use super::commands::CommandReport;
 use super::config::{Config, Subscription};
 use super::desk::Desk;
+use super::group::Groups;
 use super::request::RequestReport;
 use super::subscriber::Subscribers;
 use crate::c1222::outbox::{DATAGRAM_LEN_DEFAULT, Outbox};
@@ -108,6 +109,8 @@ pub struct Headend {
     pub(super) response_to: Option<SocketAddr>,
     /// Orders to switches and requests to meters, once there are any.
     pub(super) commands: Option<Box<Desk>>,
+    /// Groups of meters, where there are any.
+    pub(super) groups: Option<Box<Groups>>,
     pub(super) touched: Vec<Alarm>,
     key_writes: u32,
     pub(super) events: VecDeque<(u32, HeadendEvent)>,
@@ -127,6 +130,7 @@ impl Headend {
             response: Outbox::default(),
             response_to: None,
             commands: None,
+            groups: None,
             touched: Vec::new(),
             key_writes: 0,
             events: VecDeque::new(),
@@ -202,7 +206,7 @@ impl Headend {
                 earlier(protocol, fallback)
             }
             Alarm::Subscriber(rank) => self.subscribers.get(rank).poll_timeout(),
-            Alarm::Commands => self.desk_deadline(),
+            Alarm::Commands => earlier(self.desk_deadline(), self.groups_deadline()),
         }
     }
 
@@ -290,6 +294,7 @@ impl Headend {
             subscriber.node.forget_all();
             subscriber.keys.erase_all(EndReason::Reboot, env.now);
             self.collect_key_events(rank);
+            self.part(rank, EndReason::Reboot, env.now);
         }
     }
 
@@ -322,9 +327,11 @@ impl Headend {
 
     /// Keys that are not erased, with the rank of their meter.
     pub fn live_keys(&self) -> impl Iterator<Item = (u32, &KeySummary)> {
-        self.subscribers
+        let own = self
+            .subscribers
             .iter()
-            .flat_map(|(rank, subscriber)| subscriber.keys.keys().map(move |key| (rank, key)))
+            .flat_map(|(rank, subscriber)| subscriber.keys.keys().map(move |key| (rank, key)));
+        own.chain(self.group_keys())
     }
 
     fn session_at(&self, slot: u32) -> Option<SessionRef> {
@@ -442,6 +449,7 @@ impl Headend {
                 .erase_others(key_id, EndReason::Reboot, env.now);
         }
         self.collect_key_events(rank);
+        self.welcome(rank, kind == Authentication::Initial, env.now);
         self.events.push_back((rank, HeadendEvent::Authenticated));
     }
 
@@ -460,6 +468,7 @@ impl Headend {
         if let Some(pac) = self.paa.session(session) {
             self.enforcement.close(pac.pac().ip(), ACCESS_NETWORK);
         }
+        self.part(rank, reason, env.now);
         self.collect_key_events(rank);
     }
 

@@ -9,6 +9,7 @@
 mod commands;
 mod config;
 mod desk;
+mod group;
 mod image;
 mod profile;
 mod request;
@@ -17,8 +18,9 @@ mod service;
 mod subscriber;
 mod task;
 
-pub use commands::{CommandOutcome, CommandPolicy, CommandReport, SwitchOrder};
+pub use commands::{CommandOutcome, CommandPolicy, CommandReport, GroupTrace, SwitchOrder};
 pub use config::{Config, Subscription};
+pub use group::{GroupPolicy, GroupTransmit, seal_group_order};
 pub use image::{Alarm, Headend, HeadendEvent, StoreAccess, Transmit};
 pub use request::{RequestOrder, RequestOutcome, RequestPolicy, RequestReport};
 pub use task::{Call, Class, Message, Part, Persistence, ProfileScope, Task};

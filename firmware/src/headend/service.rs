@@ -21,6 +21,7 @@ use crate::c1222::service::{
 use crate::c1222::{apdu, security};
 use crate::meter::Interval;
 use crate::time::{Duration, Instant};
+use crate::ukmf::group::CONFIRMATION_TABLE;
 use crate::wire::{Error, Writer};
 use crate::{Env, Reject, c1222};
 
@@ -138,6 +139,10 @@ impl Headend {
                 Request::Deregister(title) => {
                     let code = self.deregister(rank, title, now);
                     put_code(code, writer)?
+                }
+                Request::Write(write) if write.table == CONFIRMATION_TABLE => {
+                    self.confirm(rank, write.data, now)?;
+                    put_code(ResponseCode::Ok, writer)?
                 }
                 Request::Write(write) => {
                     let (_, block) = Block::from_write(&write)?;

@@ -16,7 +16,9 @@ use crate::c1222::service::{
     Indices, Logon, Password, Read, Request, Response, Selector, TableId, Write,
 };
 use crate::c1222::session::Session;
+use crate::crypto::Secret;
 use crate::time::{Duration, Instant};
+use crate::ukmf::group::{GroupKey, KEY_TABLE};
 use crate::wire::{Error, Reader, Writer};
 
 /// ST7.
@@ -111,6 +113,8 @@ pub enum Call {
     Write(TableId, Part, Arc<[u8]>),
     /// Write a procedure to ST7 and read its result from ST8.
     Procedure(ProcedureId, Arc<[u8]>),
+    /// Take the key of a group, which the device is a member of.
+    GroupKey(Arc<GroupKey>),
     /// Set date and time to those of the transmission, by procedure 10.
     SetTime,
 }
@@ -182,6 +186,7 @@ impl Call {
                 selector: part.selector()?,
                 data,
             }),
+            Self::GroupKey(key) => return put_group_key(key, writer),
             Self::Procedure(procedure, parameters) => {
                 return put_procedure(*procedure, sequence, parameters, writer);
             }
@@ -195,6 +200,17 @@ impl Call {
         };
         put_service(writer, |writer| request.emit(writer))
     }
+}
+
+fn put_group_key(key: &GroupKey, writer: &mut Writer<'_>) -> Result<(), Error> {
+    let mut data = Secret::new([0; GroupKey::LEN]);
+    key.emit(&mut Writer::new(data.expose_mut()))?;
+    let write = Request::Write(Write {
+        table: KEY_TABLE,
+        selector: Selector::Full,
+        data: data.expose(),
+    });
+    put_service(writer, |writer| write.emit(writer))
 }
 
 fn put_procedure(

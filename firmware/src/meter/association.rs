@@ -16,27 +16,33 @@
 
 use super::device::{Device, DeviceConfig, Session as Rights};
 use crate::Env;
+use crate::c1219::access::Groups;
 use crate::c1222::Reject;
-use crate::c1222::epsem::put_service;
+use crate::c1222::epsem::{Mode, put_service};
 use crate::c1222::node::{Incoming, Node};
-use crate::c1222::service::{Feature, Identification, Logon, Request, Response, ResponseCode};
+use crate::c1222::service::{
+    Feature, Identification, Logon, Request, Response, ResponseCode, Selector, Write,
+};
 use crate::c1222::session::{Session, granted_idle_timeout_s};
 use crate::c1222::{ApTitle, security};
 use crate::time::{Duration, Instant};
+use crate::ukmf::group::{GroupKey, KEY_TABLE};
 use crate::wire::{Error, Writer};
 
 /// Device class of the meter of reference.
-pub(super) const DEVICE_CLASS: [u8; 4] = *b"SH2E";
+pub(crate) const DEVICE_CLASS: [u8; 4] = *b"SH2E";
 /// Character format of the device identity: ISO 646, as in ST0.
 const ISO_646: u8 = 1;
 
 /// What became of the services of a message.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(super) struct Served {
     /// Whether all of them succeeded.
     pub(super) succeeded: bool,
     /// Whether the meter was told to leave the network.
     pub(super) leave: bool,
+    /// The key of a group that it is a member of from now on.
+    pub(super) joined: Option<GroupKey>,
 }
 
 /// The rights of an open session.
@@ -55,6 +61,7 @@ struct Service<'s, 'e> {
     utc: u32,
     env: &'s mut Env<'e>,
     leave: bool,
+    joined: Option<GroupKey>,
 }
 
 impl Association {
@@ -81,6 +88,7 @@ impl Association {
             utc,
             env,
             leave: false,
+            joined: None,
         };
         let mut succeeded = true;
         for request in incoming.payload.services() {
@@ -92,6 +100,7 @@ impl Association {
         Ok(Served {
             succeeded,
             leave: service.leave,
+            joined: service.joined,
         })
     }
 
@@ -137,6 +146,7 @@ impl Service<'_, '_> {
             Request::Resolve(title) | Request::Trace(title) => {
                 return self.locate(title, matches!(request, Request::Resolve(_)), writer);
             }
+            Request::Write(write) if write.table == KEY_TABLE => self.join(write, incoming.mode),
             Request::Read(_) | Request::Write(_) | Request::Security(_) => {
                 let time = (self.utc, &mut *self.env);
                 let (device, rights) = (&mut *self.device, &mut self.rights);
@@ -190,6 +200,23 @@ impl Service<'_, '_> {
             writer.u16(granted_s)
         })?;
         Ok(true)
+    }
+
+    /// Takes the key of a group: from a master, in a message that nobody else can read.
+    fn join(&mut self, write: &Write<'_>, mode: Mode) -> ResponseCode {
+        if mode != Mode::Encrypted || !self.rights.is_privileged_as(Groups::MASTER) {
+            return ResponseCode::Isc;
+        }
+        if !matches!(write.selector, Selector::Full | Selector::Offset(0, _)) {
+            return ResponseCode::Onp;
+        }
+        match GroupKey::parse(write.data) {
+            Ok(key) => {
+                self.joined = Some(key);
+                ResponseCode::Ok
+            }
+            Err(_) => ResponseCode::Onp,
+        }
     }
 
     fn close(&mut self) -> ResponseCode {

@@ -19,7 +19,7 @@ use crate::memory::Visitor;
 use crate::metrology::{self, EventKind, Metrology, Quantity, Sample, Utc};
 use crate::pana::{Association, CloseCause};
 use crate::time::{Duration, Instant, earlier};
-use crate::ukmf::{EndReason, KeyEvent, KeyStore, KeySummary, Role, RootKey};
+use crate::ukmf::{EndReason, GroupKey, KeyEvent, KeyStore, KeySummary, Role, RootKey};
 use crate::{Env, Reject, c1222, eap};
 
 /// The two UDP ports of a meter.
@@ -226,10 +226,12 @@ impl Meter {
         if let Some(han) = &mut self.han {
             han.power_off();
         }
+        self.reporter.end_groups(EndReason::Reboot, env.now);
         if self.config.nonvolatile_session && self.access.survives() {
             if !self.config.nonvolatile_playback {
                 self.keys.forget_accepted();
             }
+            self.collect_key_events();
             return;
         }
         self.access.reset();
@@ -426,9 +428,14 @@ impl Meter {
         self.access.is_authenticating()
     }
 
+    /// Keys of groups in the clear, as whoever opens the meter and reads out its memory finds them.
+    pub fn group_memory(&self) -> impl Iterator<Item = &GroupKey> {
+        self.reporter.group_memory()
+    }
+
     /// Keys that are not erased, for reports.
     pub fn live_keys(&self) -> impl Iterator<Item = &KeySummary> {
-        self.keys.keys()
+        self.keys.keys().chain(self.reporter.group_keys())
     }
 
     /// Lets new keys and the end of a session take effect, then sends what is due.
@@ -499,6 +506,7 @@ impl Meter {
 
     fn end_keys(&mut self, reason: EndReason, env: &mut Env<'_>) {
         self.keys.erase_all(reason, env.now);
+        self.reporter.end_groups(reason, env.now);
         if let Some(han) = &mut self.han {
             han.erase(reason, env.now);
         }
@@ -509,6 +517,9 @@ impl Meter {
             if let KeyEvent::Ended(summary) = event {
                 self.events.push_back(MeterEvent::KeyEnded(summary));
             }
+        }
+        while let Some(summary) = self.reporter.poll_group_key() {
+            self.events.push_back(MeterEvent::KeyEnded(summary));
         }
     }
 }

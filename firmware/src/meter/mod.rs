@@ -21,6 +21,7 @@ mod backlog;
 mod config;
 mod curtailment;
 mod device;
+mod group;
 mod image;
 mod optical;
 mod reporter;
@@ -28,10 +29,12 @@ mod switch;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use association::DEVICE_CLASS;
 pub use backlog::Interval;
 pub use config::{Config, Provisioning, Reauthentication, ReportPolicy};
 pub use curtailment::Lift;
 pub use device::{DeviceConfig, METERED_TABLES, SwitchEvent};
+pub(crate) use group::put_order as put_group_order;
 pub(crate) use image::end_reason;
 pub use image::{Channel, Meter, MeterEvent, Transmit};
 pub use switch::{GeometricDelay, Refusal, SwitchPolicy, SwitchStep};

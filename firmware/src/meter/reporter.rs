@@ -10,7 +10,8 @@ use alloc::string::String;
 use super::association::{Association, DEVICE_CLASS};
 use super::backlog::{Backlog, Interval};
 use super::config::Config;
-use super::device::Device;
+use super::device::{Device, DeviceConfig};
+use super::group::{self, Memberships};
 use crate::Env;
 use crate::c1222::acse::Qualifier;
 use crate::c1222::aptitle::{NETWORK_ROOT, Title};
@@ -25,7 +26,7 @@ use crate::c1222::service::{
 use crate::c1222::stream::APDU_LEN_DEFAULT;
 use crate::c1222::{self, Reject};
 use crate::time::{Duration, Instant, earlier};
-use crate::ukmf::KeyStore;
+use crate::ukmf::{EndReason, GroupKey, KeyStore, KeySummary};
 use crate::wire::{Error, Writer};
 
 /// Intervals per report at most: what fits into a datagram of 576 octets (RFC 6142 §2.6).
@@ -81,6 +82,7 @@ pub(super) struct Reporter {
     /// What is there only once somebody has asked for something.
     association: Association,
     reassembler: Option<Box<Reassembler>>,
+    groups: Option<Box<Memberships>>,
 }
 
 impl Reporter {
@@ -96,6 +98,7 @@ impl Reporter {
             response: Outbox::default(),
             association: Association::default(),
             reassembler: None,
+            groups: None,
         }
     }
 
@@ -155,6 +158,9 @@ impl Reporter {
         if let Some(reassembler) = &mut self.reassembler {
             reassembler.handle_timeout(env.now);
         }
+        if let Some(groups) = &mut self.groups {
+            groups.handle_timeout(&mut self.node, keys, utc, env);
+        }
         let Some(outstanding) = self
             .outstanding
             .filter(|request| request.deadline <= env.now)
@@ -181,10 +187,12 @@ impl Reporter {
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         let request = self.outstanding.map(|request| request.deadline);
         let segments = self.reassembler.as_ref();
-        earlier(
-            request,
+        let groups = self.groups.as_ref();
+        let waiting = earlier(
             segments.and_then(|segments| segments.poll_timeout()),
-        )
+            groups.and_then(|groups| groups.poll_timeout()),
+        );
+        earlier(request, waiting)
     }
 
     /// APDUs that were given up since the last call because segments were missing.
@@ -229,7 +237,17 @@ impl Reporter {
         utc: u32,
         env: &mut Env<'_>,
     ) -> Result<(), Reject> {
-        let incoming = self.node.receive(octets, keys, utc, env)?;
+        let incoming = match self.node.receive(octets, keys, utc, env) {
+            Ok(incoming) => incoming,
+            Err(reject) => {
+                // What it refuses may be for a group: then it says why the group refuses it.
+                let time = (utc, env);
+                return match group::is_order(octets) {
+                    true => self.receive_order((device, &config.device), octets, time),
+                    false => Err(reject),
+                };
+            }
+        };
         match incoming.kind {
             Kind::Response(invocation) => {
                 let Some(outstanding) = self
@@ -263,6 +281,10 @@ impl Reporter {
                 if wanted {
                     self.respond(&reply_to, writer.written(), keys, utc, env);
                 }
+                if let Some(key) = &served.joined {
+                    let groups = self.groups.get_or_insert_default();
+                    groups.join(key, utc, env);
+                }
                 if served.leave {
                     self.leave(config, keys, utc, env);
                 }
@@ -289,7 +311,41 @@ impl Reporter {
     pub(super) fn poll_transmit(&mut self, out: &mut [u8]) -> Option<(usize, bool)> {
         let datagram_len = DATAGRAM_LEN_DEFAULT;
         let response = self.response.poll(datagram_len, out);
-        response.or_else(|| self.request.poll(datagram_len, out))
+        let message = response.or_else(|| self.request.poll(datagram_len, out));
+        message.or_else(|| self.groups.as_mut()?.poll_transmit(out))
+    }
+
+    /// Takes an order to a group; a meter that is in none refuses it like one without the key.
+    fn receive_order(
+        &mut self,
+        device: (&mut Device, &DeviceConfig),
+        octets: &mut [u8],
+        time: (u32, &mut Env<'_>),
+    ) -> Result<(), Reject> {
+        let groups = self.groups.get_or_insert_default();
+        groups.receive(&self.node, device, octets, time)
+    }
+
+    /// Erases the keys of groups.
+    pub(super) fn end_groups(&mut self, reason: EndReason, now: Instant) {
+        if let Some(groups) = &mut self.groups {
+            groups.end_all(reason, now);
+        }
+    }
+
+    /// The next key of a group that was erased.
+    pub(super) fn poll_group_key(&mut self) -> Option<KeySummary> {
+        self.groups.as_mut()?.poll_ended()
+    }
+
+    /// Keys of groups as they lie in memory.
+    pub(super) fn group_memory(&self) -> impl Iterator<Item = &GroupKey> {
+        self.groups.iter().flat_map(|groups| groups.memory())
+    }
+
+    /// Keys of groups that are not erased.
+    pub(super) fn group_keys(&self) -> impl Iterator<Item = &KeySummary> {
+        self.groups.iter().flat_map(|groups| groups.live_keys())
     }
 
     fn respond(

@@ -212,6 +212,10 @@ impl Pair {
                     let mut work = Work::default();
                     let mut env = Env::new(self.now, &mut self.rng, &mut work);
                     self.headend.handle_timeout(alarm, &mut env);
+                    let utc = UTC + self.now.as_secs() as u32;
+                    if alarm == Alarm::Commands {
+                        self.headend.handle_groups(utc, &mut env);
+                    }
                 }
             }
             self.exchange();
@@ -358,6 +362,7 @@ fn a_reboot_brings_a_new_session_and_erases_the_old_key_at_both_ends() {
     assert_eq!(reject.name(), pana::Reject::MessageUnexpected.name());
 }
 
+mod groups;
 mod han;
 mod metering;
 mod optical;

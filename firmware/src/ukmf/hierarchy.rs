@@ -44,6 +44,8 @@ pub enum Purpose {
     OpticalPort,
     /// Link key of the home area network (03).
     HanLink,
+    /// A random key that all members of a group share (80, private); it is not derived.
+    Group,
     /// Any other value; 80 to FF are private.
     Unknown(u8),
 }
@@ -54,6 +56,7 @@ impl From<Purpose> for u8 {
             Purpose::C1222Unicast => 1,
             Purpose::OpticalPort => 2,
             Purpose::HanLink => 3,
+            Purpose::Group => 0x80,
             Purpose::Unknown(code) => code,
         }
     }
@@ -65,6 +68,7 @@ impl From<u8> for Purpose {
             1 => Self::C1222Unicast,
             2 => Self::OpticalPort,
             3 => Self::HanLink,
+            0x80 => Self::Group,
             _ => Self::Unknown(code),
         }
     }

@@ -22,6 +22,7 @@
 //! the EAP peer and server).
 
 pub mod epoch;
+pub mod group;
 pub mod hierarchy;
 mod index;
 pub mod policy;
@@ -31,6 +32,7 @@ pub mod store;
 mod tests;
 
 pub use epoch::{EndReason, Epoch, KeyEvent, KeySummary, Usage};
+pub use group::{Confirmation, GroupKey};
 pub use hierarchy::{KeyContext, KeyName, Purpose, RootKey};
 pub use policy::{ArrayLength, InstallError, KeyReject, Policy, Role};
 pub use replay::{Freshness, RecentMessages, Replay, ReplayWindow};

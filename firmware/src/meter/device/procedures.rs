@@ -24,13 +24,16 @@ use alloc::vec::Vec;
 
 use super::settings::Settings;
 use super::tables::{Context, METERING, REMOTE_RESET};
-use super::{Device, Pending, PendingTables, Posted, Session, SwitchAnswer, settings};
+use super::{
+    Device, DeviceConfig, Pending, PendingTables, Posted, Session, SwitchAnswer, settings,
+};
 use crate::c1219::access::{Groups, Permissions};
 use crate::c1219::codec::Decoder;
 use crate::c1219::log::EventCode;
 use crate::c1219::procedure::{Initiate, ResultCode};
 use crate::c1219::switch::{self, SwitchCommand, SwitchResponse};
 use crate::c1219::{DateTime, Format};
+use crate::c1222::epsem::Mode;
 use crate::meter::switch::Source;
 use crate::metrology::{ClockSet, Utc};
 use crate::time::{Duration, Instant};
@@ -419,6 +422,29 @@ impl Device {
                 metrology.reset_demand(time);
             }
         }
+    }
+
+    /// Takes an order of demand response to a group that the meter is a member of.
+    ///
+    /// The key of the group is all the right that it takes. ST8 tells nothing of it: it was asked of
+    /// the group, not of this meter.
+    pub(in crate::meter) fn order_group(
+        &mut self,
+        config: &DeviceConfig,
+        command: SwitchCommand,
+        sequence: u8,
+        (utc, now): (u32, Instant),
+    ) -> ResultCode {
+        let policy = &config.switch;
+        let state = self.state();
+        let answer = state
+            .switch
+            .order(policy, command, sequence, utc, now, Source::Network);
+        self.report(&answer, utc);
+        let session = Session::new(Mode::Encrypted);
+        let procedure = switch::PROCEDURE.procedure();
+        self.record_use(EventCode::PROCEDURE, procedure, answer.result, session, utc);
+        answer.result
     }
 
     fn operate_switch(
