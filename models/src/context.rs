@@ -79,11 +79,13 @@ pub enum Kind {
     Terminate,
     /// Something is due at the optical port of a meter.
     Optical,
+    /// Somebody opens a meter and reads out its memory; the payload is the attacker.
+    Theft,
 }
 
 impl Kind {
     /// Every kind, in the order of their codes.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::PowerOn,
         Self::PowerOff,
         Self::Boot,
@@ -112,6 +114,7 @@ impl Kind {
         Self::Home,
         Self::Terminate,
         Self::Optical,
+        Self::Theft,
     ];
 
     /// The kind of an event.
@@ -161,6 +164,7 @@ impl Kind {
             Self::OptOut => "household opts out",
             Self::Home => "home area network due",
             Self::Optical => "optical port due",
+            Self::Theft => "meter opened",
         }
     }
 }

@@ -12,7 +12,7 @@ use bevy_ecs::query::{With, Without};
 use bevy_ecs::system::{Query, SystemState};
 use bevy_ecs::world::World;
 
-use crate::attack::Attackers;
+use crate::attack::{Attack, Attackers};
 use crate::cell::Cell;
 use firmware::memory::Visitor;
 
@@ -206,6 +206,17 @@ impl<A: Agenda> Domain<A> {
                 self.agenda.post(event);
             }
             post_sessions(&fleet, &mut instance, &mut self.agenda);
+            for (attacker, plan) in (0..).zip(&fleet.attackers) {
+                let theft = fleet.first_victim(plan, instance.index);
+                let at = plan.campaign.start;
+                if let (Attack::GroupOrder { .. }, Some(meter)) = (plan.attack, theft)
+                    && at < end
+                {
+                    let posted = &mut instance.posted;
+                    let event = context::event(at, Kind::Theft, meter, entity, posted, attacker);
+                    self.agenda.post(event);
+                }
+            }
             for step in &fleet.timeline {
                 let Action::HeadendDown {
                     instance: index,
@@ -597,6 +608,7 @@ fn handle_meter_event<A: Agenda, X: Exchange>(
         Kind::OptOut => host.opt_out(event.payload),
         Kind::Home => host.home(),
         Kind::Optical => host.optical(),
+        Kind::Theft => host.open_memory(event.payload),
         Kind::Offer
         | Kind::Request
         | Kind::Admit
@@ -638,6 +650,7 @@ fn handle_instance_event<A: Agenda, X: Exchange>(
         | Kind::OptOut
         | Kind::Home
         | Kind::Optical
+        | Kind::Theft
         | Kind::Admit
         | Kind::Medium
         | Kind::PowerOn

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use firmware::c1219::switch::{Limit, SwitchAction};
 
 use crate::address::AddressPlan;
-use crate::attack::Attacker;
+use crate::attack::{Attacker, is_victim};
 use crate::capture::CapturePlan;
 use crate::cell::Cells;
 use crate::concentrator::Meshes;
@@ -17,6 +17,7 @@ use crate::dist::Dist;
 use crate::distribution::{Sites, SupplyPlan};
 use crate::field::Visits;
 use crate::grid::GridPlan;
+use crate::group::{GroupPlan, Manner};
 use crate::han::HanPlan;
 use crate::link::{Direction, LaneProfile, LinkProfile};
 use crate::load::{LoadModel, Replay};
@@ -165,6 +166,8 @@ pub enum Action {
         window_s: u16,
         /// The terms of a limit of demand response.
         limit: Limit,
+        /// Whom it is told.
+        manner: Manner,
     },
     /// Meters re-authenticate ahead of time.
     Reauthenticate {
@@ -294,6 +297,8 @@ pub struct Fleet {
     pub switching: Vec<Batch>,
     /// Requests of the head-end to meters, of schedules and of the timeline.
     pub requests: Vec<RequestPlan>,
+    /// Groups of meters with keys of their own.
+    pub groups: Vec<GroupPlan>,
     /// The power system that the premises are part of.
     pub grid: GridPlan,
     /// Passive observers.
@@ -352,6 +357,12 @@ impl Fleet {
     pub fn meters_of(&self, instance: u32) -> u32 {
         let (meters, instances) = (self.meters(), self.headend.instances);
         meters / instances + u32::from(instance < meters % instances)
+    }
+
+    /// The first of the victims of an attacker among the meters of `instance`.
+    pub fn first_victim(&self, attacker: &Attacker, instance: u32) -> Option<u32> {
+        let mut meters = (0..self.meters_of(instance)).map(|rank| self.meter_at(instance, rank));
+        meters.find(|&meter| is_victim(self, attacker, meter))
     }
 
     /// The entity number of an instance; meters have their own numbers.

@@ -32,6 +32,7 @@ pub mod event;
 pub mod field;
 pub mod fleet;
 pub mod grid;
+pub mod group;
 pub mod han;
 pub mod headend;
 pub mod link;

@@ -190,6 +190,16 @@ pub(crate) fn instance(fleet: &Fleet, index: u32) -> Instance {
             alarm: AlarmClock::default(),
         });
     }
+    let members = |cohort: usize| {
+        let ranks = 0..fleet.meters_of(index);
+        let is_member = |rank: &u32| fleet.cohort_of(fleet.meter_at(index, *rank)) == cohort;
+        ranks.filter(is_member).collect()
+    };
+    for plan in &fleet.groups {
+        let policy = plan.policy.clone();
+        let utc = fleet.start_utc_s as u32;
+        image.found_group(policy, members(plan.cohort), utc, &mut env);
+    }
     Instance {
         index,
         entity,

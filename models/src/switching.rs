@@ -4,6 +4,7 @@ use firmware::c1219::switch::{Limit, SwitchAction};
 
 use crate::attack::{Attack, Attacker, is_victim};
 use crate::fleet::{Action, Fleet, TimelineStep};
+use crate::group::Manner;
 use crate::rng::{Purpose, Stream};
 use crate::time::{Duration, Time};
 
@@ -67,6 +68,8 @@ pub struct Batch {
     pub origin: Origin,
     /// Whose queued orders are withdrawn before.
     pub withdraws: Option<Origin>,
+    /// Whom the orders are told.
+    pub manner: Manner,
 }
 
 impl Batch {
@@ -106,6 +109,7 @@ fn of_step(step: &TimelineStep) -> Option<Batch> {
         gap,
         window_s,
         limit,
+        manner,
     } = step.action
     else {
         return None;
@@ -122,6 +126,7 @@ fn of_step(step: &TimelineStep) -> Option<Batch> {
         limit,
         origin: Origin::Operator,
         withdraws: None,
+        manner,
     })
 }
 
@@ -149,6 +154,7 @@ fn of_attacker(index: u32, attacker: &Attacker) -> Vec<Batch> {
         limit: Limit::default(),
         origin,
         withdraws,
+        manner: Manner::Alone,
     };
     let (insider, gap) = (Origin::Attacker(index), Duration::from_nanos(pace));
     let mut batches: Vec<Batch> = (0..waves)

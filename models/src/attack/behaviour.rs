@@ -2,6 +2,8 @@
 
 use core::net::{Ipv4Addr, SocketAddrV4};
 
+use firmware::ukmf::GroupKey;
+
 use super::plan::{Attacker, Position};
 use crate::datagram::{Datagram, Handle, MessageType};
 use crate::dist::exponential;
@@ -248,6 +250,9 @@ pub(super) trait Behaviour: Send + Sync {
 
     /// A datagram arrives at an address of the attacker.
     fn receive(&mut self, _datagram: &mut Datagram, _scene: &mut Scene<'_>) {}
+
+    /// A meter was opened: the group key in its memory, if there was one.
+    fn learn(&mut self, _meter: u32, _key: Option<GroupKey>, _scene: &mut Scene<'_>) {}
 
     /// The run ends: what was recorded is evaluated.
     fn conclude(&mut self, _scene: &mut Scene<'_>) {}

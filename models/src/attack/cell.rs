@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use super::behaviour::{Behaviour, Deed, Order, Place, Scene, Seen};
 use super::plan::{Attack, Attacker, Foothold, Position};
-use super::{block, dictionary, eavesdrop, flood, forge, insider, puppet, replay, spoof, tamper};
+use super::{
+    block, dictionary, eavesdrop, flood, forge, insider, puppet, replay, spoof, tamper, usurp,
+};
 use crate::concentrator::Concentrator;
 use crate::datagram::Handle;
 use crate::fleet::Fleet;
@@ -298,5 +300,9 @@ fn behaviour(plan: &Attacker, attacker: u32) -> Box<dyn Behaviour> {
             Box::new(block::Jamming(jammer))
         }
         Attack::MassDisconnect { .. } | Attack::Optical { .. } => Box::new(insider::Insider),
+        Attack::GroupOrder {
+            level_percent,
+            duration_min,
+        } => Box::new(usurp::Usurper::new(level_percent, duration_min)),
     }
 }

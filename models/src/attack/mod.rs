@@ -27,6 +27,7 @@
 //! | `forge` | EAX′ forgeries in the domain of short cleartexts |
 //! | `block` | grey hole, delay and jamming |
 //! | `insider` | mass disconnection by somebody with an operator's rights |
+//! | `usurp` | orders under the group key of one opened meter |
 //!
 //! On a medium that many meters share the foothold of an attacker is the access of the
 //! concentrator or a station: it hears what its neighbours send, has in its hands what it forwards
@@ -54,6 +55,7 @@ mod replay;
 mod spoof;
 mod tamper;
 mod transcript;
+mod usurp;
 
 pub use behaviour::{Passage, Place, Seen};
 pub use cell::Cell;

@@ -39,6 +39,8 @@ pub enum Knowledge {
     Nothing,
     /// Identities and ApTitles.
     Identities,
+    /// What lies in the memory of one of them: the key that its group shares.
+    GroupKey,
     /// One C12.22 key of each.
     SessionKeys,
     /// The pre-shared keys.
@@ -53,6 +55,7 @@ impl Knowledge {
         match self {
             Self::Nothing => "nothing",
             Self::Identities => "identities",
+            Self::GroupKey => "group_key",
             Self::SessionKeys => "session_keys",
             Self::PreSharedKeys => "pre_shared_keys",
             Self::Operator => "operator",
@@ -302,6 +305,13 @@ pub enum Attack {
         /// Whether the switch is opened once a password is accepted.
         disconnect: bool,
     },
+    /// Orders of demand response under the key of the group that one victim has.
+    GroupOrder {
+        /// What controllable load may draw, in per cent of what it would.
+        level_percent: u8,
+        /// How long, in minutes.
+        duration_min: u16,
+    },
 }
 
 impl Attack {
@@ -322,6 +332,7 @@ impl Attack {
             Self::Jam { .. } => "jam",
             Self::MassDisconnect { .. } => "mass_disconnect",
             Self::Optical { .. } => "optical",
+            Self::GroupOrder { .. } => "group_order",
         }
     }
 
@@ -344,6 +355,7 @@ impl Attack {
             Self::Tamper(_) | Self::Block { .. } | Self::Delay { .. } => {
                 (Position::OnPath, Knowledge::Nothing)
             }
+            Self::GroupOrder { .. } => (Position::Remote, Knowledge::GroupKey),
             Self::MassDisconnect { .. } => (Position::HeadEnd, Knowledge::Operator),
         }
     }

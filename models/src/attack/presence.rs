@@ -6,6 +6,8 @@
 use core::net::SocketAddrV4;
 use std::collections::BTreeMap;
 
+use firmware::ukmf::GroupKey;
+
 use super::behaviour::{Deed, Forged, Order, Passage, Seen};
 use super::block::dropped;
 use super::cell::Cell;
@@ -111,6 +113,27 @@ impl Attackers {
         if kind == Kind::Arrive {
             pool.release(Handle(event.payload));
         }
+        self.carry_out(index, fleet, agenda, pool);
+    }
+
+    /// `attacker` has opened a meter of `instance` and read out its memory.
+    pub fn learn<A: Agenda>(
+        &mut self,
+        (attacker, instance, meter): (u32, u32, u32),
+        key: Option<GroupKey>,
+        now: Time,
+        fleet: &Fleet,
+        agenda: &mut A,
+        pool: &mut Pool,
+    ) {
+        let is = |cell: &Cell| cell.attacker == attacker && cell.instance == instance;
+        let Some(index) = self.cells.iter().position(is) else {
+            return;
+        };
+        let (cell, orders) = (&mut self.cells[index], &mut self.orders);
+        cell.with(fleet, now, orders, |act, scene| {
+            act.learn(meter, key, scene)
+        });
         self.carry_out(index, fleet, agenda, pool);
     }
 

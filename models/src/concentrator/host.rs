@@ -10,7 +10,9 @@ use crate::context::{Context, Exchange, Kind, Outgoing, Verdict, event, is_c1222
 use crate::datagram::{Datagram, Handle, MessageType, PANA_PORT};
 use crate::event::Agenda;
 use crate::fleet::Fleet;
-use crate::link::{Cause, Direction, Link as _, Outcome, Packet, StationId};
+use crate::group;
+use crate::link::segment::FloodNews;
+use crate::link::{Cause, Direction, Effort, Link as _, Outcome, Packet, StationId};
 use crate::telemetry::NodeId;
 use crate::time::Time;
 
@@ -74,6 +76,9 @@ impl<A: Agenda, X: Exchange> ConcentratorHost<'_, '_, A, X> {
             datagram.destination = pac;
         }
         let destination = *datagram.destination.ip();
+        if destination == group::ADDRESS {
+            return self.flood(handle);
+        }
         let meter = self.context.fleet.meter_of_address(destination);
         match meter.and_then(|meter| self.station_of(meter)) {
             Some(station) => {
@@ -156,6 +161,7 @@ impl<A: Agenda, X: Exchange> ConcentratorHost<'_, '_, A, X> {
                 Ok(()) => self.hand_over(handle, outcome.packet.to),
             }
         }
+        self.settle_floods();
         let end = Time(self.context.fleet.duration.as_nanos());
         let Some(due) = self.concentrator.segment.poll_timeout() else {
             return;
@@ -166,6 +172,71 @@ impl<A: Agenda, X: Exchange> ConcentratorHost<'_, '_, A, X> {
             let event = event(due, Kind::Medium, entity, entity, posted, 0);
             self.context.agenda.post(event);
         }
+    }
+
+    /// A message to a group is forwarded by everybody.
+    fn flood(&mut self, handle: Handle) {
+        let Some(plan) = self.context.fleet.groups.first() else {
+            return self.discard(handle, Cause::NoRoute.name());
+        };
+        let payload = self.context.pool.get_mut(handle).octets.len();
+        let trickle = plan.trickle;
+        let segment = &mut self.concentrator.segment;
+        segment.flood(self.now, handle.0, payload, trickle);
+        segment.handle_timeout(self.now);
+        self.settle();
+    }
+
+    /// Hands out what stations have heard of a message to a group, and counts what that takes.
+    fn settle_floods(&mut self) {
+        while let Some(news) = self.concentrator.segment.poll_flood() {
+            match news {
+                FloodNews::Heard { token, station } => {
+                    let original = self.context.pool.get_mut(Handle(token)).clone();
+                    let copy = self.context.pool.insert(
+                        original.source,
+                        original.destination,
+                        original.sent,
+                        &original.octets,
+                    );
+                    self.context.pool.get_mut(copy).label = original.label;
+                    self.hand_over(copy, station);
+                }
+                FloodNews::Sent { token, effort } => self.account_flood(Handle(token), &effort),
+                FloodNews::Over { token } => self.context.pool.release(Handle(token)),
+            }
+        }
+    }
+
+    fn account_flood(&mut self, handle: Handle, effort: &Effort) {
+        let (link, cohort) = (self.concentrator.link, self.concentrator.cohort);
+        let datagram = self.context.pool.get_mut(handle).clone();
+        let kind = MessageType::classify(datagram.destination.port(), &datagram.octets);
+        let (down, label) = (Direction::Down, datagram.label);
+        let count = self.context.traffic_mut(link, down, kind, label);
+        count.frames += u64::from(effort.transmissions);
+        count.octets += u64::from(effort.octets);
+        count.payload_octets += datagram.octets.len() as u64;
+        count.airtime = count.airtime + effort.airtime;
+        let frames = u64::from(effort.transmissions);
+        let octets = u64::from(effort.octets);
+        self.context.observe_by_taps((link, cohort), frames, octets);
+        self.context.capture(|| Candidate {
+            time: self.now,
+            link: Some(link),
+            meter: None,
+            direction: down,
+            kind,
+            sockets: (datagram.source, datagram.destination),
+            octets: &datagram.octets,
+            label,
+            fate: Fate::Sent,
+            passage: Some(Passage {
+                hops: 1,
+                transmissions: effort.transmissions,
+                octets: effort.octets,
+            }),
+        });
     }
 
     /// A datagram has arrived at a meter.

@@ -3,7 +3,7 @@
 use core::net::{IpAddr, SocketAddr, SocketAddrV4};
 
 use firmware::crypto::Work;
-use firmware::headend::{Alarm, Channel, Headend, HeadendEvent, StoreAccess};
+use firmware::headend::{Alarm, Channel, GroupTransmit, Headend, HeadendEvent, StoreAccess};
 use firmware::{Env, Instant};
 
 use super::{Admission, Downlink, Instance, Trunk};
@@ -12,10 +12,21 @@ use crate::concentrator::relayed_peer;
 use crate::context::{Context, Exchange, Kind, Outgoing, Verdict, is_c1222, message_record};
 use crate::datagram::{C1222_PORT, Handle, MessageType, PANA_PORT};
 use crate::event::Agenda;
+use crate::group;
 use crate::link::Direction;
 use crate::rng::Stream;
 use crate::telemetry::{KeyRecord, MessageRecord, NodeId, ReadRecord, RequestRecord, Side};
 use crate::time::{Duration, Time};
+
+/// A datagram on its way down.
+struct Downward<'a> {
+    rank: u32,
+    /// From where, to where.
+    sockets: (SocketAddrV4, SocketAddrV4),
+    octets: &'a [u8],
+    retransmission: bool,
+    departure: Time,
+}
 
 /// An instance in the hands of the handler of one event.
 pub struct InstanceHost<'h, 'c, A, X: Exchange> {
@@ -358,43 +369,82 @@ impl<A: Agenda, X: Exchange> InstanceHost<'_, '_, A, X> {
                 self.leave_fleet((source, destination), octets, departure);
                 continue;
             };
-            let meter = fleet.meter_at(self.instance.index, rank);
-            let Downlink {
-                lane,
-                trunk,
-                link,
-                cohort,
-                sampled,
-                ..
-            } = &mut self.instance.downlinks[rank as usize];
-            let (lane, target) = match trunk {
-                Some(trunk) => {
-                    let Trunk { concentrator, lane } = &mut self.instance.trunks[*trunk as usize];
-                    (lane, fleet.concentrator_entity(*concentrator))
-                }
-                None => (lane, meter),
-            };
-            let out = Outgoing {
-                meter,
-                link: usize::from(*link),
-                cohort: usize::from(*cohort),
-                direction: Direction::Down,
-                sampled: *sampled,
-                source,
-                destination,
+            let out = Downward {
+                rank,
+                sockets: (source, destination),
                 octets: &scratch[..transmit.len],
-                label: 0,
                 retransmission: transmit.retransmission,
                 departure,
-                sent: departure,
-                domain: fleet.domain_of_meter(meter),
-                target,
-                sender: self.instance.entity,
             };
-            self.context
-                .transmit(lane, &out, self.now, &mut self.instance.posted);
+            self.send_down(&out);
+        }
+        while let Some(cast) = self.instance.image.poll_group() {
+            self.cast(&cast, departure);
         }
         *self.context.scratch = scratch;
+    }
+
+    /// Sends a message to a group: to each member with a link of its own, and once to each
+    /// concentrator that has members behind it.
+    fn cast(&mut self, cast: &GroupTransmit, departure: Time) {
+        let source = SocketAddrV4::new(self.instance.address, C1222_PORT);
+        let destination = SocketAddrV4::new(group::ADDRESS, C1222_PORT);
+        let mut reached = vec![false; self.instance.trunks.len()];
+        for &rank in &cast.members {
+            let trunk = self.instance.downlinks[rank as usize].trunk;
+            if let Some(trunk) = trunk
+                && core::mem::replace(&mut reached[trunk as usize], true)
+            {
+                continue;
+            }
+            self.send_down(&Downward {
+                rank,
+                sockets: (source, destination),
+                octets: &cast.octets,
+                retransmission: false,
+                departure,
+            });
+        }
+    }
+
+    /// Hands a datagram to the lane of a meter or of its concentrator.
+    fn send_down(&mut self, down: &Downward<'_>) {
+        let fleet = self.context.fleet;
+        let meter = fleet.meter_at(self.instance.index, down.rank);
+        let Downlink {
+            lane,
+            trunk,
+            link,
+            cohort,
+            sampled,
+            ..
+        } = &mut self.instance.downlinks[down.rank as usize];
+        let (lane, target) = match trunk {
+            Some(trunk) => {
+                let Trunk { concentrator, lane } = &mut self.instance.trunks[*trunk as usize];
+                (lane, fleet.concentrator_entity(*concentrator))
+            }
+            None => (lane, meter),
+        };
+        let out = Outgoing {
+            meter,
+            link: usize::from(*link),
+            cohort: usize::from(*cohort),
+            direction: Direction::Down,
+            sampled: *sampled,
+            source: down.sockets.0,
+            destination: down.sockets.1,
+            octets: down.octets,
+            label: 0,
+            retransmission: down.retransmission,
+            departure: down.departure,
+            sent: down.departure,
+            domain: fleet.domain_of_meter(meter),
+            target,
+            sender: self.instance.entity,
+        };
+        self.context
+            .transmit(lane, &out, self.now, &mut self.instance.posted);
     }
 
     /// Sends a datagram to an address that no meter has.

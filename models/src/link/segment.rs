@@ -13,6 +13,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::sync::Arc;
 
+mod flood;
 mod foothold;
 
 use super::channel::{Channel, ChannelModel};
@@ -26,6 +27,8 @@ use super::{Cause, Effort, Link, Outcome, Packet, StationId};
 use crate::rng::Stream;
 use crate::time::{Duration, Time};
 
+use flood::Floods;
+pub use flood::{FloodNews, Trickle};
 use foothold::Footholds;
 pub use foothold::{Custody, Fate, Heard, Held};
 
@@ -122,6 +125,8 @@ pub struct Segment {
     counts: SegmentCounts,
     /// What attackers control; most segments have nobody of that kind.
     footholds: Option<Box<Footholds>>,
+    /// Broadcasts, once there was one.
+    floods: Option<Box<Floods>>,
 }
 
 impl Segment {
@@ -162,6 +167,7 @@ impl Segment {
             outcomes: VecDeque::new(),
             counts: SegmentCounts::default(),
             footholds: None,
+            floods: None,
             plan,
         }
     }
@@ -477,6 +483,7 @@ impl Link for Segment {
     }
 
     fn handle_timeout(&mut self, now: Time) {
+        self.handle_floods(now);
         while let Some(&Reverse((time, station, transmission))) = self.agenda.peek() {
             if time > now || self.poll_custody().is_some() {
                 break;
@@ -489,7 +496,12 @@ impl Link for Segment {
     }
 
     fn poll_timeout(&self) -> Option<Time> {
-        self.agenda.peek().map(|Reverse((time, ..))| *time)
+        let hops = self.agenda.peek().map(|Reverse((time, ..))| *time);
+        let floods = self
+            .floods
+            .as_ref()
+            .and_then(|floods| floods.poll_timeout());
+        [hops, floods].into_iter().flatten().min()
     }
 
     fn poll_outcome(&mut self) -> Option<Outcome> {

@@ -139,6 +139,21 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
         }
     }
 
+    /// Somebody opens the meter and reads out its memory.
+    pub fn open_memory(&mut self, attacker: u32) {
+        let key = self.meter.firmware.image.group_memory().next().cloned();
+        let placement = &self.meter.placement;
+        let who = (attacker, placement.instance, placement.meter);
+        let Context {
+            attackers,
+            fleet,
+            agenda,
+            pool,
+            ..
+        } = &mut *self.context;
+        attackers.learn(who, key, self.now, fleet, *agenda, pool);
+    }
+
     /// A command to re-authenticate.
     pub fn reauthenticate(&mut self) {
         if self.meter.supply.running {

@@ -18,6 +18,10 @@ pub const DOWN: &str = "down";
 
 /// A key between a meter and the head-end.
 pub const UNICAST: &str = "unicast";
+/// A key of a group of meters, and an order that came under one.
+pub const GROUP: &str = "group";
+/// The request by which a meter is handed the key of a group.
+pub const GROUP_KEY: &str = "group_key";
 /// The medium of home area networks, and the purpose of their link keys.
 pub const HAN: &str = "han";
 /// A device in the home of a meter.

@@ -129,11 +129,11 @@ table! {
         meter: u32 = Identifier,
         /// Who held this copy of the key: `meter` or `headend`.
         side: &'static str = Identifier,
-        /// PANA Key-Id of the authentication the key was derived from.
+        /// PANA Key-Id of the authentication the key was derived from; the generation of a group key.
         kid32: u32 = Identifier,
         /// C12.22 key id, the slot of the UKMF ring.
         c1222_key_id: u32 = Identifier,
-        /// Purpose the key was derived for: `unicast`, `optical`, `han`, …
+        /// Purpose the key is for: `unicast`, `optical`, `han`, …; a key of a `group` is not derived.
         purpose: &'static str = Identifier,
         /// Name of the key: public, equal on both sides, does not reveal the key.
         key_name: Hex<8> = Identifier,
@@ -654,11 +654,16 @@ table! {
         responded_ns: Option<i64> = Nanoseconds,
         /// When the head-end was done with the order.
         ended_ns: i64 = Nanoseconds,
+        /// How the order reached the meter first: `group` in one message to all members, or `unicast`;
+        /// missing if it never did.
+        delivered_by: Option<&'static str> = Identifier,
+        /// Whether an order to a group was given to the meter alone in the end.
+        fallback: bool = Identifier,
         /// `received_ns` - `ordered_ns`; missing if never received.
         latency_ns: Option<i64> = Nanoseconds,
         /// `acted_ns` - `start_ns`: what order, way and random window add; missing if it never acted.
         delay_ns: Option<i64> = Nanoseconds,
-        /// Requests sent.
+        /// Requests sent to the meter alone.
         transmissions: u32 = Count,
         /// Power that the home held back at first; 0 if its devices do not follow.
         held_w: f64 = Watts,

@@ -27,6 +27,8 @@ pub(super) fn responses(frame: &Table<'_>, out: &mut Builder) -> PolarsResult<()
         let prompt = times.iter().filter(|time| **time <= limit);
         prompt.count() as f64
     };
+    let in_group = count(&and(&limits, &frame.is("delivered_by", label::GROUP)?));
+    let fallbacks = frame.numbers_where("fallback", &limits)?.iter().sum();
     let homes = frame.numbers_where("held_w", &limits)?;
     let homes = homes.iter().filter(|watts| **watts > 0.0).count() as f64;
     let held: f64 = frame.numbers_where("held_wh", &limits)?.iter().sum();
@@ -37,6 +39,16 @@ pub(super) fn responses(frame: &Table<'_>, out: &mut Builder) -> PolarsResult<()
             all,
         ),
         ("received", "Of these, meters that took the order.", reached),
+        (
+            "received_by_group",
+            "Of these, meters that one message to all had reached first.",
+            in_group,
+        ),
+        (
+            "fallbacks",
+            "Orders to groups that were given to a meter alone in the end.",
+            fallbacks,
+        ),
         (
             "acted",
             "Of these, meters that asked their home to follow.",
@@ -62,7 +74,7 @@ pub(super) fn responses(frame: &Table<'_>, out: &mut Builder) -> PolarsResult<()
         ("held_kwh", "Energy that homes held back.", held / 1_000.0),
         (
             "transmissions",
-            "Requests sent for all orders.",
+            "Requests sent to meters alone, for all orders.",
             frame.numbers("transmissions")?.iter().sum(),
         ),
     ] {
@@ -83,6 +95,11 @@ pub(super) fn responses(frame: &Table<'_>, out: &mut Builder) -> PolarsResult<()
             "received_within_60s_ratio",
             "Received within 60 s, of all (OpenSG wants more than 99.5 %).",
             within(&received, EVENT_S),
+        ),
+        (
+            "fallback_ratio",
+            "Given to the meter alone after a message to its group, of all orders to limit.",
+            fallbacks,
         ),
         ("acted_ratio", "Acted of all orders to limit.", acted),
         (

@@ -182,6 +182,10 @@ impl KeyLog {
 
     fn write_key(&mut self, record: &KeyRecord) -> io::Result<()> {
         let epoch = &record.epoch;
+        // The key of a group is random: it follows from no session.
+        if epoch.purpose == Purpose::Group {
+            return Ok(());
+        }
         let sessions = self.sessions.get(&record.meter);
         let is = |session: &&Disclosure| session.key_id == epoch.kid32;
         let session = sessions.and_then(|all| all.iter().rev().find(is));
@@ -193,7 +197,10 @@ impl KeyLog {
         let Some(key) = key else {
             return Ok(());
         };
-        let (row, key) = (key_row(record, &self.keys), hex(key.expose()));
+        let (row, key) = (
+            key_row(record, &self.keys, self.fleet.start_utc_s),
+            hex(key.expose()),
+        );
         let home = epoch.purpose == Purpose::HanLink;
         let line = json!({
             "type": if home { "han_key" } else { "key" },

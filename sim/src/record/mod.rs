@@ -363,7 +363,9 @@ impl Recorder {
             if record.side == Side::Meter && record.epoch.purpose == Purpose::C1222Unicast {
                 totals[record.meter as usize].keys += 1;
             }
-            push(&mut writers.keys, || rows::key(&record, keys))?;
+            push(&mut writers.keys, || {
+                rows::key(&record, keys, fleet.start_utc_s)
+            })?;
         }
         let order = |record: &MessageRecord| {
             (

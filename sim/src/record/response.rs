@@ -6,6 +6,7 @@ use firmware::c1219::switch::SwitchAction;
 use firmware::meter::SwitchStep;
 use models::telemetry::{CommandRecord, HeldLoad, LoadChange, SwitchRecord};
 use models::time::Time;
+use reports::label;
 use reports::schema::tables::ResponseRow;
 
 use super::rows::{duration, time};
@@ -20,11 +21,14 @@ pub(super) struct Followed {
     effect: Option<&'static str>,
     watts: f64,
     shed_wh: f64,
+    /// Sequence number of the message that came first.
+    told_by: Option<u8>,
 }
 
 impl Followed {
     pub(super) fn take(&mut self, record: &SwitchRecord) {
         self.received = self.received.or(Some(record.time));
+        self.told_by = self.told_by.or(Some(record.sequence));
         match record.step {
             SwitchStep::Limited(_) => {
                 self.acted = Some(record.time);
@@ -53,6 +57,11 @@ pub(super) fn row(record: &CommandRecord, followed: &Followed, epoch_s: u64) -> 
     let start = start.unwrap_or(ordered);
     let since = |from: Time| move |until: Time| duration(until.saturating_since(from));
     let (outcome, cause) = outcome(report.outcome);
+    let by_group = |sequence| report.group.is_some_and(|group| group.sequence == sequence);
+    let delivered_by = followed.told_by.map(|sequence| match by_group(sequence) {
+        true => label::GROUP,
+        false => label::UNICAST,
+    });
     ResponseRow {
         meter: record.meter,
         instance: record.instance,
@@ -70,6 +79,10 @@ pub(super) fn row(record: &CommandRecord, followed: &Followed, epoch_s: u64) -> 
         lifted_ns: followed.lifted.map(time),
         responded_ns: report.responded.map(|responded| time(at(responded))),
         ended_ns: time(at(report.ended)),
+        delivered_by,
+        fallback: report
+            .group
+            .is_some_and(|group| group.sequence != report.sequence),
         latency_ns: followed.received.map(since(ordered)),
         delay_ns: followed.acted.map(since(start)),
         transmissions: report.transmissions,

@@ -3,6 +3,7 @@
 use firmware::Instant;
 use firmware::c1222::epsem::Mode;
 use firmware::headend::RequestOutcome;
+use firmware::ukmf::group;
 use firmware::ukmf::{EndReason, Purpose};
 use models::attack::Attacker;
 use models::clock::Clock;
@@ -84,7 +85,7 @@ pub(super) fn auth(record: &AuthRecord) -> AuthRow {
     }
 }
 
-pub(crate) fn key(record: &KeyRecord, keys: &Keys) -> KeyRow {
+pub(crate) fn key(record: &KeyRecord, keys: &Keys, start_utc_s: u64) -> KeyRow {
     let clock = Clock::new(record.drift_ppb.into());
     let at = |instant: Instant| time(clock.when(instant));
     let epoch = &record.epoch;
@@ -96,7 +97,12 @@ pub(crate) fn key(record: &KeyRecord, keys: &Keys) -> KeyRow {
     };
     let lifetime_end = epoch.activated.unwrap_or(epoch.created) + keys.session_lifetime + grace;
     let overlap_end = epoch.superseded.map(|superseded| superseded + keys.overlap);
-    let expiry = overlap_end.map_or(lifetime_end, |end| end.min(lifetime_end));
+    let expiry = if epoch.purpose == Purpose::Group {
+        let end_s = u64::from(group::expires_utc(epoch)).saturating_sub(start_utc_s);
+        Instant::from_secs(end_s)
+    } else {
+        overlap_end.map_or(lifetime_end, |end| end.min(lifetime_end))
+    };
     let end_ns = epoch.ended.map_or(time(record.time), at);
     KeyRow {
         meter: record.meter,
@@ -110,6 +116,7 @@ pub(crate) fn key(record: &KeyRecord, keys: &Keys) -> KeyRow {
             Purpose::C1222Unicast => label::UNICAST,
             Purpose::OpticalPort => "optical",
             Purpose::HanLink => label::HAN,
+            Purpose::Group => label::GROUP,
             _ => "private",
         },
         key_name: Hex(epoch.name),

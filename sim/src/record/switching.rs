@@ -75,20 +75,26 @@ impl Switching {
     /// with its number that had been sent by then.
     fn effects(&self) -> Vec<Effect> {
         let mut effects = vec![Effect::default(); self.commands.len()];
-        let mut issued: Vec<(Time, usize)> = (0..)
+        let mut issued: Vec<(Time, usize, u8)> = (0..)
             .zip(&self.commands)
-            .filter_map(|(index, record)| {
-                let issued = record.report.issued?;
-                Some((Time(issued.as_nanos()), index))
+            .flat_map(|(index, record)| {
+                let report = &record.report;
+                let alone = report.issued.map(|at| (at, report.sequence));
+                let group = report.group.map(|group| (group.sent, group.sequence));
+                [group, alone]
+                    .into_iter()
+                    .flatten()
+                    .map(move |(at, sequence)| (Time(at.as_nanos()), index, sequence))
             })
             .collect();
         issued.sort_unstable();
         let mut latest: BTreeMap<(u32, u8), usize> = BTreeMap::new();
         let mut issued = issued.into_iter().peekable();
         for switch in &self.switches {
-            while let Some((_, index)) = issued.next_if(|(time, _)| *time <= switch.time) {
+            while let Some((_, index, sequence)) = issued.next_if(|(time, ..)| *time <= switch.time)
+            {
                 let record = &self.commands[index];
-                latest.insert((record.meter, record.report.sequence), index);
+                latest.insert((record.meter, sequence), index);
             }
             let key = (switch.meter, switch.sequence);
             if let Some(&index) = latest.get(&key) {

@@ -17,13 +17,14 @@ use models::field::Visits;
 use models::fleet::{
     Action, By, Cohort, Fleet, HeadendPlan, Partition, ReportPlan, Tap, TimelineStep,
 };
+use models::group::Manner;
 use models::link::csma::Capture;
 use models::switching::batches;
 use models::time::{Duration, Time};
 
 use crate::scenario::schema::{self, Scenario};
 use crate::scenario::switching::gap;
-use crate::scenario::{optical, requests};
+use crate::scenario::{groups, optical, requests};
 
 /// Arcs of the head-end's ApTitle below the network root.
 const HEADEND_TITLE: [u32; 2] = [2, 1];
@@ -49,7 +50,7 @@ pub(crate) fn fleet(scenario: &Scenario, partition: Partition) -> Fleet {
         .filter_map(|step| {
             let at = Time::ZERO + step.at;
             let at_utc_s = scenario.start.0 + at.as_secs();
-            let action = action(&step.action, at_utc_s, cohort_index, link_index)?;
+            let action = action(scenario, &step.action, at_utc_s, cohort_index, link_index)?;
             Some(TimelineStep { at, action })
         })
         .collect();
@@ -67,6 +68,8 @@ pub(crate) fn fleet(scenario: &Scenario, partition: Partition) -> Fleet {
         .iter()
         .map(|attacker| attacker.model(scenario.duration, cohort_index))
         .collect();
+    let mut requests = requests::plans(scenario, cohort_index);
+    let groups = groups::plans(scenario, &mut requests, cohort_index);
     let meshes = scenario.meshes(|phy| phy.contention(Capture::Never));
     let meters = cohorts.iter().map(|cohort| cohort.count).sum();
     let sites = Sites::new(meters, &meshes, scenario.seed);
@@ -94,7 +97,8 @@ pub(crate) fn fleet(scenario: &Scenario, partition: Partition) -> Fleet {
         meter_firmware: Arc::new(meter_firmware(scenario, &pana, &server_identity)),
         headend_software: Arc::new(headend_software(scenario, &pana, &server_identity)),
         switching: batches(&timeline, &attackers),
-        requests: requests::plans(scenario, cohort_index),
+        requests,
+        groups,
         grid: scenario.grid.model(),
         timeline,
         taps,
@@ -319,6 +323,7 @@ fn window_s(window: Duration) -> u16 {
 }
 
 fn action(
+    scenario: &Scenario,
     action: &schema::Action,
     at_utc_s: u64,
     cohort_index: impl Fn(&str) -> usize,
@@ -368,6 +373,7 @@ fn action(
             gap: rate_per_s.map_or(Duration::ZERO, gap),
             window_s: window_s(*window),
             limit: Limit::default(),
+            manner: Manner::Alone,
         },
         schema::Action::Connect {
             cohort,
@@ -381,6 +387,7 @@ fn action(
             gap: rate_per_s.map_or(Duration::ZERO, gap),
             window_s: window_s(*window),
             limit: Limit::default(),
+            manner: Manner::Alone,
         },
         schema::Action::DemandResponse {
             id,
@@ -391,6 +398,7 @@ fn action(
             level,
             window,
             rate_per_s,
+            delivery,
         } => Action::Switch {
             cohort: cohort_index(cohort),
             fraction_ppb: fraction.ppb(),
@@ -405,6 +413,7 @@ fn action(
                     .then(|| DateTime::from_utc(seconds(at_utc_s + notice.as_secs())))
                     .flatten(),
             },
+            manner: groups::manner(scenario, cohort, *delivery),
         },
         schema::Action::CancelResponse {
             id,
@@ -412,6 +421,7 @@ fn action(
             fraction,
             window,
             rate_per_s,
+            delivery,
         } => Action::Switch {
             cohort: cohort_index(cohort),
             fraction_ppb: fraction.ppb(),
@@ -422,6 +432,16 @@ fn action(
                 event_id: *id,
                 ..Limit::default()
             },
+            manner: groups::manner(scenario, cohort, *delivery),
+        },
+        schema::Action::LeaveGroup { cohort, fraction } => Action::Switch {
+            cohort: cohort_index(cohort),
+            fraction_ppb: fraction.ppb(),
+            action: SwitchAction::Release,
+            gap: Duration::ZERO,
+            window_s: 0,
+            limit: Limit::default(),
+            manner: groups::departure(scenario, cohort),
         },
         schema::Action::Reauthenticate {
             cohort,

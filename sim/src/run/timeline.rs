@@ -172,6 +172,9 @@ pub(super) fn words(action: &Action) -> String {
                 errand.name()
             )
         }
+        Action::LeaveGroup { cohort, fraction } => {
+            format!("{} of {cohort} leave their group", fraction.to_text())
+        }
         Action::Reauthenticate {
             cohort,
             fraction,

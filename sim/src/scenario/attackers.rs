@@ -84,6 +84,8 @@ choice! {
         Nothing,
         /// Identities and ApTitles.
         Identities,
+        /// What lies in the memory of one of them: the key that its group shares.
+        GroupKey,
         /// One C12.22 key of each.
         SessionKeys,
         /// The pre-shared keys.
@@ -274,6 +276,15 @@ choice! {
             /// Open the service switch once a password is accepted; a master's may.
             disconnect: bool = false,
         },
+        /// Orders of demand response under the group key in the memory of one victim of each
+        /// instance, opened at the start; one order to all victims per `every`.
+        /// Capability needed: Remote and knows GroupKey.
+        GroupOrder {
+            /// What controllable load may draw, of what it would; whole per cent below 100 %.
+            level: Ratio = Ratio::ZERO,
+            /// How long; whole minutes.
+            duration: Duration = Duration::from_secs(3_600),
+        },
         /// Datagrams are held on the path and forwarded later.
         /// Capability needed: OnPath.
         Delay {
@@ -355,6 +366,7 @@ impl Knowledge {
         match self {
             Self::Nothing => attack::Knowledge::Nothing,
             Self::Identities => attack::Knowledge::Identities,
+            Self::GroupKey => attack::Knowledge::GroupKey,
             Self::SessionKeys => attack::Knowledge::SessionKeys,
             Self::PreSharedKeys => attack::Knowledge::PreSharedKeys,
             Self::Operator => attack::Knowledge::Operator,
@@ -467,6 +479,10 @@ impl Attack {
                 patience,
                 stay,
                 disconnect,
+            },
+            Self::GroupOrder { level, duration } => attack::Attack::GroupOrder {
+                level_percent: (level.ppb() / 10_000_000) as u8,
+                duration_min: u16::try_from(duration.as_secs() / 60).unwrap_or(u16::MAX),
             },
             Self::Jam { burst, period } => attack::Attack::Jam { burst, period },
         }

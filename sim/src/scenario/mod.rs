@@ -20,6 +20,7 @@ pub mod distribution;
 pub mod expect;
 pub mod explain;
 pub mod field;
+pub mod groups;
 pub mod han;
 mod identity;
 mod lex;

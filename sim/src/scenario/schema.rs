@@ -16,6 +16,7 @@ pub use super::attackers::{Attacker, Psk};
 pub use super::capture::Capture;
 pub use super::dist::Dist;
 pub use super::distribution::{Area, Distribution, Failures};
+pub use super::groups::{Delivery, Groups};
 pub use super::han::Han;
 pub use super::live::Live;
 pub use super::mcu::Mcu;
@@ -275,6 +276,8 @@ settings! {
         requests: Requests = Requests::default(),
         /// Reads that are made again and again.
         reads: Vec<Schedule> = Vec::new(),
+        /// Groups of meters that are told something at once.
+        groups: Groups = Groups::default(),
     }
 }
 
@@ -535,6 +538,8 @@ choice! {
             window: Duration = Duration::ZERO,
             /// Orders per second; what `headend.commands` allows if absent.
             rate_per_s: Option<f64> = None,
+            /// How meters are told.
+            delivery: Delivery = Delivery::Unicast,
         },
         /// The operator ends an event of demand response early.
         CancelResponse {
@@ -548,6 +553,15 @@ choice! {
             window: Duration = Duration::ZERO,
             /// Orders per second; what `headend.commands` allows if absent.
             rate_per_s: Option<f64> = None,
+            /// How meters are told.
+            delivery: Delivery = Delivery::Unicast,
+        },
+        /// Meters leave the group of their cohort: they are not given its next key.
+        LeaveGroup {
+            /// Whose meters.
+            cohort: String,
+            /// Share of the meters, drawn at random; equal shares are the same meters.
+            fraction: Ratio = Ratio::ONE,
         },
         /// Technicians go from meter to meter and talk to the optical ports.
         FieldService {

@@ -133,6 +133,7 @@ fn check_foothold(scenario: &Scenario, attacker: &Attacker, path: &str, judge: &
                     | Attack::Clone
                     | Attack::MassDisconnect { .. }
                     | Attack::Optical { .. }
+                    | Attack::GroupOrder { .. }
             ),
         [&foothold, &attack],
         "these attackers are elsewhere: a foothold has no effect",
@@ -239,6 +240,21 @@ fn check_attack(attack: &Attack, path: &str, judge: &mut Judge<'_>) {
                 detected_after.is_some_and(Duration::is_zero),
                 &format!("{path}.detected_after"),
                 "an attack that is stopped at once is none",
+            );
+        }
+        Attack::GroupOrder { level, duration } => {
+            judge.range(
+                *level >= Ratio::ONE || !level.ppb().is_multiple_of(10_000_000),
+                &format!("{path}.level"),
+                "a level is a whole number of per cent below 100%, which is no limit",
+            );
+            let minute = 60_000_000_000;
+            judge.range(
+                duration.is_zero()
+                    || *duration > Duration::from_secs(86_400)
+                    || !duration.as_nanos().is_multiple_of(minute),
+                &format!("{path}.duration"),
+                "an event lasts a whole number of minutes, 1min to 1d",
             );
         }
         Attack::Jam { burst, period } => {

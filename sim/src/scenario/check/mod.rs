@@ -6,6 +6,7 @@
 mod attack;
 mod capture;
 mod distribution;
+mod groups;
 mod han;
 mod live;
 mod metering;
@@ -39,6 +40,7 @@ pub(super) fn check(scenario: &Scenario, survey: Survey, report: &mut Report) {
     shared::check(scenario, &mut judge);
     attack::check(scenario, &mut judge);
     switching::check(scenario, &mut judge);
+    groups::check(scenario, &mut judge);
     han::check(scenario, &mut judge);
     optical::check(scenario, &mut judge);
     live::check(scenario, &mut judge);

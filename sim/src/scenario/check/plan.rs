@@ -114,6 +114,9 @@ fn check_step(scenario: &Scenario, step: &Step, path: &str, judge: &mut Judge<'_
             window: delay,
             ..
         } => (whose, window, share) = (Some(cohort), Some(*delay), Some(*fraction)),
+        Action::LeaveGroup { cohort, fraction } => {
+            (whose, share) = (Some(cohort), Some(*fraction));
+        }
         Action::OnDemandRead {
             cohort,
             fraction,
