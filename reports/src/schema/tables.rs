@@ -672,7 +672,8 @@ table! {
         /// Why the limit is over: `elapsed`, `released`, `opted_out` or `superseded`; or why the meter
         /// refused it; missing if neither happened.
         effect: Option<&'static str> = Identifier,
-        /// `success` (confirmed by the meter), `rejected`, `timeout` or `closed`.
+        /// `success` (the meter has confirmed it; a member of a group that it has taken it),
+        /// `rejected`, `timeout` or `closed`.
         outcome: &'static str = Identifier,
         /// Why the order did not succeed; missing on success.
         cause: Option<&'static str> = Identifier,

@@ -114,7 +114,7 @@ impl Pair {
         self.headend_events.iter().filter_map(report).collect()
     }
 
-    fn ended(&self) -> (Vec<EndReason>, Vec<EndReason>) {
+    fn ended_group_keys(&self) -> (Vec<EndReason>, Vec<EndReason>) {
         let of_group = |summary: &crate::ukmf::KeySummary| {
             (summary.purpose == crate::ukmf::Purpose::Group).then_some(summary.reason)?
         };
@@ -284,7 +284,7 @@ fn the_key_ends_with_its_time_with_power_and_with_the_next_one() {
     assert_eq!((stolen.generation, renewed.generation), (1, 2));
     let forged = pair.forged(&stolen, 41, pair.utc());
     assert_eq!(pair.receive(&forged), Err(C1222Reject::BadMac));
-    let (meter, headend) = pair.ended();
+    let (meter, headend) = pair.ended_group_keys();
     assert_eq!(meter, [EndReason::Superseded]);
     assert_eq!(headend, [EndReason::Superseded]);
     pair.meter(|meter, utc, env| meter.power_off(utc, env));
@@ -299,11 +299,11 @@ fn a_member_that_leaves_takes_a_key_along_that_is_worth_nothing() {
     let mut env = Env::new(pair.now, &mut pair.rng, &mut work);
     pair.headend.expel(KEY_ID, &[0], utc, &mut env);
     pair.exchange();
-    assert_eq!(pair.ended().1, [EndReason::Revoked]);
+    assert_eq!(pair.ended_group_keys().1, [EndReason::Revoked]);
     // Nobody tells it: it has its key until that ends, and then refuses whatever is under it.
     let last = Duration::from_secs(u64::from(pair.key().expires_utc - utc));
     pair.after(last);
-    assert_eq!(pair.ended().0, [EndReason::Expired]);
+    assert_eq!(pair.ended_group_keys().0, [EndReason::Expired]);
     let forged = {
         let mut key = GroupKey {
             key_id: KEY_ID,
