@@ -212,6 +212,10 @@ impl Headend {
                 }
             }
             subscriber.read_until_s = subscriber.read_until_s.max(learnt.read_until_s);
+            if let Some(register_wh) = learnt.register_wh {
+                self.events
+                    .push_back((rank, HeadendEvent::Register(register_wh)));
+            }
             for interval in &learnt.intervals {
                 self.events
                     .push_back((rank, HeadendEvent::Interval(*interval)));

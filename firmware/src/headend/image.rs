@@ -71,8 +71,10 @@ pub enum HeadendEvent {
     AuthenticationFailed,
     /// A key was erased.
     KeyEnded(KeySummary),
-    /// An interval was delivered.
+    /// An interval was delivered, or the meter has said that it measured nothing then.
     Interval(Interval),
+    /// The registers were read: energy delivered since the meter is new, in Wh.
+    Register(u64),
     /// An order to the switch has ended.
     Command(CommandReport),
     /// A request has ended.

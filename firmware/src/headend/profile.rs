@@ -9,7 +9,8 @@
 //! What is missing follows from the end of the last interval that was read before: after a failed
 //! read the next one fills the gap. The newest interval of the block under way is told by ST63 of
 //! the same response, so it does not matter if an interval ends in between. Times of the profile
-//! are taken for UTC, its first channel for energy delivered in Wh.
+//! are taken for UTC, its first channel for energy delivered in Wh. Intervals in which the meter says that
+//! it measured nothing are told as well; others that are not valid are left out.
 
 use alloc::vec;
 use alloc::vec::Vec;
@@ -282,12 +283,14 @@ impl Layout {
             end_s.saturating_sub(behind * self.interval_s())
         };
         for interval in piece.from..piece.to.min(valid) {
-            if view.is_valid(0, interval) {
-                let counted = view.value(0, interval, 0).integer().unwrap_or(0);
-                intervals.push(Interval {
-                    end_utc_s: end_of(interval),
-                    watt_hours: u32::try_from(counted).unwrap_or(0),
-                });
+            let counted = view.value(0, interval, 0).integer().unwrap_or(0);
+            let found = Interval {
+                end_utc_s: end_of(interval),
+                watt_hours: u32::try_from(counted).unwrap_or(0),
+                status: view.status(0, interval, 0) << 4 | view.status(0, interval, 1),
+            };
+            if view.is_valid(0, interval) || !found.is_measured() {
+                intervals.push(found);
             }
         }
         Ok(end_of(piece.to.min(valid).saturating_sub(1)))

@@ -98,6 +98,8 @@ pub(super) enum SessionChange {
 pub(super) struct Learnt {
     /// What became of the session.
     pub(super) session: Vec<SessionChange>,
+    /// Energy delivered since the meter is new, in Wh, where its registers were read.
+    pub(super) register_wh: Option<u64>,
     /// Intervals of the load profile.
     pub(super) intervals: Vec<Interval>,
     /// End of the newest interval that was read, in seconds since 1970; 0 without one.
@@ -418,10 +420,11 @@ impl Requests {
             Some(profile) => profile.take(&responses, known).map(|()| {
                 learnt.intervals = core::mem::take(&mut profile.intervals);
                 learnt.read_until_s = profile.read_until_s;
-                active.report.intervals += learnt.intervals.len() as u32;
+                let measured = learnt.intervals.iter().filter(|interval| interval.is_measured());
+                active.report.intervals += measured.count() as u32;
                 refusal(&responses, false, &mut active.report)
             }),
-            None => active.judge(&responses, now, &mut learnt.session),
+            None => active.judge(&responses, now, &mut learnt),
         };
         match judged {
             Ok(Verdict::Done) => self.proceed(rank, now),
@@ -522,7 +525,7 @@ impl Active {
         &mut self,
         responses: &[Response<'_>],
         now: Instant,
-        changes: &mut Vec<SessionChange>,
+        learnt: &mut Learnt,
     ) -> Result<Verdict, Error> {
         const COUNT: Error = Error::Malformed("service list");
         let task = Arc::clone(&self.task);
@@ -538,7 +541,9 @@ impl Active {
             };
             left = rest;
             if own.iter().all(|response| response.code == ResponseCode::Ok) {
-                changes.extend(call.session_change(own, self.authentication, now)?);
+                let change = call.session_change(own, self.authentication, now)?;
+                learnt.session.extend(change);
+                learnt.register_wh = learnt.register_wh.or(call.register_wh(own));
             }
             if let (Some(procedure), Some(read)) = (call.procedure(), own.last())
                 && read.code == ResponseCode::Ok

@@ -309,5 +309,6 @@ fn intervals(block: &Block<'_>, length_s: u32) -> impl Iterator<Item = Interval>
         .map(move |(interval, index)| Interval {
             end_utc_s: end_utc_s.saturating_sub((count - 1 - index) * length_s),
             watt_hours: u32::from(interval.values[0]),
+            status: interval.status[0],
         })
 }

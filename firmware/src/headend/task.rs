@@ -7,16 +7,19 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::requests::SessionChange;
+use crate::c1219::Format;
 use crate::c1219::procedure::{Initiate, ProcedureId};
+use crate::c1219::registers::{Block, RegisterData, RegisterView};
 use crate::c1219::types::DateTime;
 use crate::c1222::acse::Authentication;
 use crate::c1222::aptitle::Title;
 use crate::c1222::epsem::{Mode, ResponseControl, put_service};
 use crate::c1222::service::{
-    Indices, Logon, Password, Read, Request, Response, Selector, TableId, Write,
+    Blocks, Indices, Logon, Password, Read, Request, Response, Selector, TableId, Write,
 };
 use crate::c1222::session::Session;
 use crate::crypto::Secret;
+use crate::meter::METER_REGISTERS;
 use crate::time::{Duration, Instant};
 use crate::ukmf::group::{GroupKey, KEY_TABLE};
 use crate::wire::{Error, Reader, Writer};
@@ -25,6 +28,8 @@ use crate::wire::{Error, Reader, Writer};
 const INITIATE: TableId = TableId::standard(7);
 /// ST8.
 const OUTCOME: TableId = TableId::standard(8);
+/// ST23, the registers as they are.
+const REGISTERS: TableId = TableId::standard(23);
 /// Standard procedure 10: set date and time.
 const SET_DATE_TIME: ProcedureId = ProcedureId::standard(10);
 /// Its mask: time and date, but not the qualifier.
@@ -156,6 +161,19 @@ impl Call {
             (Self::Logoff | Self::Terminate | Self::Disconnect, _) => Some(SessionChange::Closed),
             _ => None,
         })
+    }
+
+    /// Energy delivered in Wh, if the call read all registers and `responses` show them.
+    ///
+    /// The layout is that of the registers of this project's meters; another one is not read.
+    pub(super) fn register_wh(&self, responses: &[Response<'_>]) -> Option<u64> {
+        let (Self::Read(REGISTERS, Part::Full), [response]) = (self, responses) else {
+            return None;
+        };
+        let octets = Blocks::new(response.data).single().ok()?;
+        let view = RegisterView::parse(octets, &METER_REGISTERS, &Format::PROFILE).ok()?;
+        let delivered = view.summation(Block::Total, 0).integer()?;
+        u64::try_from(delivered).ok()
     }
 
     /// Writes the services; `sequence` is that of a procedure, `utc` the time in seconds.

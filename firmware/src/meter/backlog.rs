@@ -2,24 +2,71 @@
 
 use alloc::collections::VecDeque;
 
+use crate::metrology::Code;
+
 /// Unconfirmed intervals that a meter keeps: 30 days of 15 minutes.
 const UNCONFIRMED_MAX: usize = 2_880;
 /// Confirmed intervals that it keeps for reading: one day of 15 minutes.
 const CONFIRMED_MAX: usize = 96;
 
 /// Energy of one closed interval.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Interval {
     /// End of the interval, in seconds since 1970-01-01 UTC.
     pub end_utc_s: u32,
     /// Energy delivered, in Wh.
     pub watt_hours: u32,
+    /// The first octet of EXTENDED_INT_STATUS: flags, and the code of the energy in the low nibble.
+    pub status: u8,
+}
+
+impl Interval {
+    /// Bits of the status that hold the code.
+    const CODE: u8 = 0x0F;
+
+    /// Whether anything was measured in the interval; all others have an energy of zero.
+    pub const fn is_measured(&self) -> bool {
+        self.status & Self::CODE != Code::Skipped as u8
+    }
+}
+
+/// An interval as it is kept: a million meters keep a hundred each.
+#[derive(Clone, Copy, Debug)]
+struct Kept {
+    end_utc_s: u32,
+    /// Energy in the low three octets, status in the high one.
+    packed: u32,
+}
+
+impl Kept {
+    /// No interval of a meter comes near this energy: 16.8 MWh.
+    const ENERGY: u32 = 0x00FF_FFFF;
+
+    const fn new(interval: Interval) -> Self {
+        let energy = if interval.watt_hours > Self::ENERGY {
+            Self::ENERGY
+        } else {
+            interval.watt_hours
+        };
+        Self {
+            end_utc_s: interval.end_utc_s,
+            packed: energy | (interval.status as u32) << 24,
+        }
+    }
+
+    const fn interval(self) -> Interval {
+        Interval {
+            end_utc_s: self.end_utc_s,
+            watt_hours: self.packed & Self::ENERGY,
+            status: (self.packed >> 24) as u8,
+        }
+    }
 }
 
 /// A queue in non-volatile memory; the oldest intervals give way when it is full.
 #[derive(Debug, Default)]
 pub(super) struct Backlog {
-    intervals: VecDeque<Interval>,
+    intervals: VecDeque<Kept>,
     /// How many of them, the oldest ones, the head-end has.
     confirmed: usize,
 }
@@ -30,7 +77,7 @@ impl Backlog {
         if self.unconfirmed_len() == UNCONFIRMED_MAX {
             self.confirmed += 1;
         }
-        self.intervals.push_back(interval);
+        self.intervals.push_back(Kept::new(interval));
         self.forget();
     }
 
@@ -41,7 +88,7 @@ impl Backlog {
             .iter()
             .skip(self.confirmed)
             .take(count)
-            .copied()
+            .map(|kept| kept.interval())
             .take_while(move |interval| {
                 let contiguous = expected.is_none_or(|end| end == interval.end_utc_s);
                 expected = Some(interval.end_utc_s + length_s);
@@ -84,6 +131,7 @@ mod tests {
         Interval {
             end_utc_s: number * 900,
             watt_hours: number,
+            status: number as u8,
         }
     }
 
@@ -100,6 +148,18 @@ mod tests {
         assert_eq!(next(&backlog, 3), [4, 5]);
         backlog.confirm(u32::MAX);
         assert_eq!(backlog.unconfirmed_len(), 0);
+    }
+
+    #[test]
+    fn what_is_kept_is_what_came() {
+        let mut backlog = Backlog::default();
+        let came = Interval {
+            watt_hours: 0x00FF_FFFF,
+            status: 0xA2,
+            ..interval(7)
+        };
+        backlog.push(came);
+        assert_eq!(backlog.next(1, 900).collect::<Vec<_>>(), [came]);
     }
 
     #[test]

@@ -43,6 +43,7 @@ use crate::wire::{Error, Writer};
 pub use measured::TABLES as METERED_TABLES;
 
 use journal::{EventLog, History, WRONG_PASSWORD};
+pub(crate) use measured::REGISTERS as METER_REGISTERS;
 use pending::{Pending, PendingTables};
 use settings::Settings;
 use tables::Context;

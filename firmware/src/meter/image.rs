@@ -188,6 +188,7 @@ impl Meter {
                 self.reporter.push(Interval {
                     end_utc_s: closed.end_utc_s,
                     watt_hours: delivered.map_or(0, |(_, count)| u32::from(count)),
+                    status: closed.status.octets(1)[0],
                 });
             }
             EventKind::LimitExceeded => self.device.enforce_limit(&self.config.device, utc, now),

@@ -33,6 +33,7 @@ pub(crate) use association::DEVICE_CLASS;
 pub use backlog::Interval;
 pub use config::{Config, Provisioning, Reauthentication, ReportPolicy};
 pub use curtailment::Lift;
+pub(crate) use device::METER_REGISTERS;
 pub use device::{DeviceConfig, METERED_TABLES, SwitchEvent};
 pub(crate) use group::put_order as put_group_order;
 pub(crate) use image::end_reason;

@@ -490,7 +490,7 @@ impl Reporter {
         for interval in self.backlog.next(INTERVALS_PER_REPORT, config.interval_s) {
             values[count] = interval::Interval {
                 valid: true,
-                status: [0; 3],
+                status: [interval.status, 0, 0],
                 values: [
                     u16::try_from(interval.watt_hours).unwrap_or(u16::MAX),
                     0,

@@ -274,6 +274,7 @@ fn a_meter_joins_registers_reports_and_rotates_its_key() {
         let interval = Interval {
             end_utc_s: UTC + 900 * number as u32,
             watt_hours: 100 + number as u32,
+            status: 0,
         };
         pair.meter(|meter, utc, env| {
             meter.close_interval(interval);
@@ -310,6 +311,7 @@ fn nothing_but_pana_passes_before_success() {
         meter.close_interval(Interval {
             end_utc_s: UTC,
             watt_hours: 1,
+            status: 0,
         });
         meter.report(utc, env);
     });

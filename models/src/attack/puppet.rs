@@ -147,6 +147,7 @@ impl Puppets {
         let interval = Interval {
             end_utc_s: (scene.fleet.start_utc_s + number * length_s) as u32,
             watt_hours: 0,
+            status: 0,
         };
         self.call(index as usize, scene, |image, utc, env| {
             image.close_interval(interval);

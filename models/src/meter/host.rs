@@ -293,6 +293,7 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
         let interval = Interval {
             end_utc_s: (self.context.fleet.start_utc_s + end_s) as u32,
             watt_hours,
+            status: 0,
         };
         let report = number.is_multiple_of(plan.intervals_per_report);
         self.run("schedule", |image, utc, env| {

@@ -96,7 +96,7 @@ const SOURCE_FLAGS: [u8; 14] = {
 const QUANTITY_SOURCES: [u8; 4] = [0, 1, 4, 5];
 
 /// ST21: four self reads; registers have a season, a date, resets and cumulative demands.
-pub(super) const REGISTERS: RegisterLimits = RegisterLimits {
+pub(crate) const REGISTERS: RegisterLimits = RegisterLimits {
     functions1: RegisterLimits::SEASON
         | RegisterLimits::DATE_TIME
         | RegisterLimits::DEMAND_RESETS

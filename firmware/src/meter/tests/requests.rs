@@ -128,6 +128,7 @@ fn every_service_is_played() {
     let interval = Interval {
         end_utc_s: UTC + 900,
         watt_hours: 1,
+        status: 0,
     };
     pair.now = Instant::from_secs(900);
     pair.meter(|meter, utc, env| {
