@@ -3,6 +3,7 @@
 //! The hot path is: take the next event, match on its kind, run a plain function over typed
 //! component access. The access is prepared once per window, never once per event.
 
+mod mdms;
 mod visit;
 
 use std::sync::Arc;

@@ -21,6 +21,7 @@ use crate::group::{GroupPlan, Manner};
 use crate::han::HanPlan;
 use crate::link::{Direction, LaneProfile, LinkProfile};
 use crate::load::{LoadModel, Replay};
+use crate::mdms::MdmsPlan;
 use crate::meter::{MeteringPlan, ResponsePlan};
 use crate::requests::RequestPlan;
 use crate::rng::{Purpose, Stream};
@@ -291,6 +292,8 @@ pub struct Fleet {
     pub meter_firmware: Arc<firmware::meter::Config>,
     /// Software configuration of all head-end instances.
     pub headend_software: Arc<firmware::headend::Config>,
+    /// The meter data management system, if there is one.
+    pub mdms: Option<MdmsPlan>,
     /// Faults and commands.
     pub timeline: Vec<TimelineStep>,
     /// Orders to switches, of the timeline and of attackers.

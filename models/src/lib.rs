@@ -37,6 +37,7 @@ pub mod han;
 pub mod headend;
 pub mod link;
 pub mod load;
+pub mod mdms;
 pub mod meter;
 mod prefetch;
 pub mod requests;

@@ -19,6 +19,7 @@ use crate::han::Home;
 use crate::headend::{Downlink, Instance, Station, Trunk, Visitors};
 use crate::link::{Lane, Segment, StationId};
 use crate::load::House;
+use crate::mdms::Mdms;
 use crate::meter::{
     Firmware, MeterBundle, Metering, Placement, Premise, Processor, Supply, Uplink, report_offset,
 };
@@ -210,6 +211,10 @@ pub(crate) fn instance(fleet: &Fleet, index: u32) -> Instance {
         up: true,
         downlinks,
         trunks,
+        mdms: fleet
+            .mdms
+            .as_ref()
+            .map(|plan| Box::new(Mdms::new(plan, fleet, index))),
         visitors: Visitors::default(),
         session_alarms: Vec::new(),
         command_alarm: AlarmClock::default(),

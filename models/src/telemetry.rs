@@ -18,6 +18,7 @@ use crate::capture::Captured;
 use crate::datagram::MessageType;
 use crate::disclosure::Disclosure;
 use crate::link::Direction;
+use crate::mdms::DayRecord;
 use crate::meter::Rebound;
 use crate::time::{Duration, Time};
 
@@ -477,6 +478,8 @@ pub struct Telemetry {
     pub due: Vec<ReadRecord>,
     /// Registers of meters that measure everything.
     pub registers: Vec<RegisterRecord>,
+    /// What the meter data management system has of each meter and day, at the end of the run.
+    pub mdms: Vec<(u32, DayRecord)>,
     /// First power and first join of meters.
     pub milestones: Vec<(Time, u32, Milestone)>,
     /// Discarded datagrams by node, protocol and cause.

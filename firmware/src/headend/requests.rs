@@ -420,7 +420,10 @@ impl Requests {
             Some(profile) => profile.take(&responses, known).map(|()| {
                 learnt.intervals = core::mem::take(&mut profile.intervals);
                 learnt.read_until_s = profile.read_until_s;
-                let measured = learnt.intervals.iter().filter(|interval| interval.is_measured());
+                let measured = learnt
+                    .intervals
+                    .iter()
+                    .filter(|interval| interval.is_measured());
                 active.report.intervals += measured.count() as u32;
                 refusal(&responses, false, &mut active.report)
             }),

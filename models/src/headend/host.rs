@@ -4,6 +4,7 @@ use core::net::{IpAddr, SocketAddr, SocketAddrV4};
 
 use firmware::crypto::Work;
 use firmware::headend::{Alarm, Channel, GroupTransmit, Headend, HeadendEvent, StoreAccess};
+use firmware::meter::Interval;
 use firmware::{Env, Instant};
 
 use super::{Admission, Downlink, Instance, Trunk};
@@ -318,6 +319,10 @@ impl<A: Agenda, X: Exchange> InstanceHost<'_, '_, A, X> {
                     epoch,
                 }),
                 HeadendEvent::Interval(interval) => {
+                    self.store_interval(rank, &interval);
+                    if !interval.is_measured() {
+                        continue;
+                    }
                     let start = fleet.start_utc_s;
                     let end_s = u64::from(interval.end_utc_s).saturating_sub(start);
                     let number = end_s / fleet.reports.interval.as_secs().max(1);
@@ -328,6 +333,11 @@ impl<A: Agenda, X: Exchange> InstanceHost<'_, '_, A, X> {
                         delivered: Some(self.now),
                         watt_hours: interval.watt_hours,
                     });
+                }
+                HeadendEvent::Register(watt_hours) => {
+                    if let Some(mdms) = &mut self.instance.mdms {
+                        mdms.take_register(rank, watt_hours, self.now);
+                    }
                 }
                 HeadendEvent::Command(report) => self.record_command(meter, report),
                 HeadendEvent::Request(report) => {
@@ -343,6 +353,14 @@ impl<A: Agenda, X: Exchange> InstanceHost<'_, '_, A, X> {
                     self.context.telemetry.reject(node, protocol, cause);
                 }
             }
+        }
+    }
+
+    /// Hands an interval to the meter data management system.
+    fn store_interval(&mut self, rank: u32, interval: &Interval) {
+        let fleet = self.context.fleet;
+        if let (Some(mdms), Some(plan)) = (&mut self.instance.mdms, &fleet.mdms) {
+            mdms.take(plan, fleet, rank, interval, self.now);
         }
     }
 

@@ -11,6 +11,7 @@ use super::{Station, Visitors};
 use crate::alarm::AlarmClock;
 use crate::datagram::Handle;
 use crate::link::Lane;
+use crate::mdms::Mdms;
 use crate::rng::Stream;
 use crate::telemetry::InstanceLoad;
 use crate::time::Time;
@@ -64,6 +65,8 @@ pub struct Instance {
     pub downlinks: Vec<Downlink>,
     /// Links to the concentrators of its meters, in order of these.
     pub trunks: Vec<Trunk>,
+    /// Where the readings of its meters go, if anywhere.
+    pub mdms: Option<Box<Mdms>>,
     /// Where meters are that are not where the plan has them.
     pub visitors: Visitors,
     /// Ring when a session has something to do, by session number.

@@ -95,6 +95,10 @@ pub const DISCONNECT: &str = "disconnect";
 pub const DAY: &str = "day";
 /// The demand of a meter was reset.
 pub const DEMAND_RESET: &str = "demand_reset";
+/// Intervals and registers agree.
+pub const PASS: &str = "pass";
+/// Intervals and registers do not agree.
+pub const FAIL: &str = "fail";
 /// Energy or demand from the grid to the premise.
 pub const DELIVERED: &str = "delivered";
 /// Energy or demand from the premise to the grid.

@@ -40,6 +40,7 @@ pub const TABLES: &[&TableDef] = &[
     tables::RegisterRow::TABLE,
     tables::DemandRow::TABLE,
     tables::ResponseRow::TABLE,
+    tables::MdmsRow::TABLE,
 ];
 
 /// Definition of a table.

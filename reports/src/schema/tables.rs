@@ -679,3 +679,60 @@ table! {
         cause: Option<&'static str> = Identifier,
     }
 }
+
+table! {
+    /// One row per meter and day of the meter data management system, in order of day and meter;
+    /// empty without one. An interval belongs to the day in which it ends.
+    pub table "mdms" => MdmsRow, MdmsColumns {
+        /// Meter whose data these are.
+        meter: u32 = Identifier,
+        /// Number of the day, 0 being that of the start of the run.
+        day: u32 = Identifier,
+        /// Midnight at which the day begins; the first one may have begun before the run.
+        day_start_ns: i64 = Nanoseconds,
+        /// Intervals that the day should have, as far as it is part of the run.
+        expected: u32 = Count,
+        /// Intervals with an energy from the meter: on time or late.
+        received: u32 = Count,
+        /// Intervals that were stored by the deadline.
+        on_time: u32 = Count,
+        /// Intervals that were stored after it.
+        late: u32 = Count,
+        /// Late intervals that replaced an estimate.
+        replaced: u32 = Count,
+        /// Intervals in which the meter says that it measured nothing, as without power.
+        unmeasured: u32 = Count,
+        /// Intervals that never came.
+        missing: u32 = Count,
+        /// Gaps that these form.
+        gaps: u32 = Count,
+        /// Intervals of the longest gap.
+        gap_max: u32 = Count,
+        /// Missing intervals with an estimate.
+        estimated: u32 = Count,
+        /// Intervals that came more than once, each repetition.
+        duplicates: u32 = Count,
+        /// Intervals that the full buffer of the loader had no room for.
+        dropped: u32 = Count,
+        /// Intervals that came in the course of the day and are no interval of the run.
+        misplaced: u32 = Count,
+        /// Received intervals with a failure of power, as the meter says.
+        power_fail: u32 = Count,
+        /// Received intervals in which the meter's clock was set.
+        clock_set: u32 = Count,
+        /// Received intervals that were shorter or longer than others.
+        partial: u32 = Count,
+        /// Energy of the received intervals.
+        energy_wh: u64 = WattHours,
+        /// Energy of the estimates.
+        estimated_wh: u64 = WattHours,
+        /// Advance of the registers between the readings that were compared with the intervals;
+        /// missing if none were.
+        register_wh: Option<u64> = WattHours,
+        /// `pass` or `fail`: whether intervals and registers agree; `unchecked` without two readings
+        /// and all intervals between them.
+        validation: &'static str = Identifier,
+        /// Longest time from the head-end into the database.
+        lag_max_ns: i64 = Nanoseconds,
+    }
+}

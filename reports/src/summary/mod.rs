@@ -6,6 +6,8 @@
 
 mod attacks;
 mod han;
+pub mod kpi;
+mod mdms;
 mod metering;
 mod optical;
 mod requests;
@@ -62,6 +64,7 @@ impl Summary {
             present: true,
         };
         sections::all(results, &mut builder)?;
+        kpi::all(results, &mut builder)?;
         Ok(builder.summary)
     }
 

@@ -8,7 +8,7 @@ use super::Builder;
 use super::table::Table;
 use crate::schema::{Row, TableDef, label};
 use crate::{
-    AttackRow, AuthRow, CommandRow, DemandRow, Error, GridRow, HanRow, HeadendRow, KeyRow,
+    AttackRow, AuthRow, CommandRow, DemandRow, Error, GridRow, HanRow, HeadendRow, KeyRow, MdmsRow,
     MessageRow, MeterRow, OpticalRow, ReadRow, RegisterRow, RejectRow, RequestRow, ResponseRow,
     Results, TrafficRow,
 };
@@ -35,6 +35,7 @@ const SECTIONS: &[(&TableDef, Section)] = &[
     (RegisterRow::TABLE, super::metering::registers),
     (DemandRow::TABLE, super::metering::demand),
     (ResponseRow::TABLE, super::response::responses),
+    (MdmsRow::TABLE, super::mdms::mdms),
 ];
 
 /// Adds the numbers of every table.

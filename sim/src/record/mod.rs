@@ -5,6 +5,7 @@
 //! threads nor on how the fleet is divided into domains.
 
 mod han;
+mod mdms;
 mod metering;
 mod optical;
 mod response;
@@ -21,14 +22,16 @@ use firmware::ukmf::Purpose;
 use models::datagram::MessageType;
 use models::fleet::Fleet;
 use models::link::Direction;
+use models::mdms::DayRecord;
 use models::telemetry::{
     AttackRecord, AttackTraffic, AuthRecord, KeyRecord, MessageRecord, NodeId, OpticalRecord,
     ReadRecord, RegisterRecord, RequestRecord, Side, Telemetry, TrafficCount,
 };
 use models::time::{Duration, Time};
 use reports::schema::tables::{
-    AttackRow, AuthRow, CommandRow, DemandRow, GridRow, HanRow, HeadendRow, KeyRow, MessageRow,
-    MeterRow, OpticalRow, ReadRow, RegisterRow, RejectRow, RequestRow, ResponseRow, TrafficRow,
+    AttackRow, AuthRow, CommandRow, DemandRow, GridRow, HanRow, HeadendRow, KeyRow, MdmsRow,
+    MessageRow, MeterRow, OpticalRow, ReadRow, RegisterRow, RejectRow, RequestRow, ResponseRow,
+    TrafficRow,
 };
 use reports::{Error, Provenance, TableWriter};
 
@@ -81,6 +84,7 @@ struct Writers {
     registers: Option<TableWriter<RegisterRow>>,
     demand: Option<TableWriter<DemandRow>>,
     demand_response: Option<TableWriter<ResponseRow>>,
+    mdms: Option<TableWriter<MdmsRow>>,
 }
 
 /// Records one run.
@@ -107,6 +111,7 @@ struct Buffers {
     messages: Vec<MessageRecord>,
     reads: Vec<ReadRecord>,
     registers: Vec<RegisterRecord>,
+    mdms: Vec<(u32, DayRecord)>,
     traffic: Vec<TrafficCount>,
     attacks: Vec<AttackRecord>,
     requests: Vec<RequestRecord>,
@@ -157,6 +162,7 @@ impl Recorder {
             registers: writer(wanted(Table::Registers), folder, provenance)?,
             demand: writer(wanted(Table::Demand), folder, provenance)?,
             demand_response: writer(wanted(Table::DemandResponse), folder, provenance)?,
+            mdms: writer(wanted(Table::Mdms), folder, provenance)?,
         };
         let totals = vec![MeterTotals::default(); fleet.meters() as usize];
         let counts = Counts {
@@ -219,6 +225,7 @@ impl Recorder {
         self.write_missing_reads()?;
         self.write_meters(domains)?;
         self.write_switching(now)?;
+        self.write_mdms()?;
         let Writers {
             meters,
             auth,
@@ -237,6 +244,7 @@ impl Recorder {
             registers,
             demand,
             demand_response,
+            mdms,
         } = self.writers;
         finish(meters)?;
         finish(auth)?;
@@ -255,6 +263,7 @@ impl Recorder {
         finish(registers)?;
         finish(demand)?;
         finish(demand_response)?;
+        finish(mdms)?;
         Ok(self.counts)
     }
 
@@ -266,6 +275,7 @@ impl Recorder {
         buffers.messages.append(&mut telemetry.messages);
         buffers.reads.append(&mut telemetry.reads);
         buffers.registers.append(&mut telemetry.registers);
+        buffers.mdms.append(&mut telemetry.mdms);
         buffers.attacks.append(&mut telemetry.attacks);
         buffers.requests.append(&mut telemetry.requests);
         buffers.optical.append(&mut telemetry.optical);
@@ -533,6 +543,15 @@ impl Recorder {
         Ok(())
     }
 
+    fn write_mdms(&mut self) -> Result<(), Error> {
+        let days = &mut self.buffers.mdms;
+        days.sort_by_key(|(meter, record)| (record.day, *meter));
+        for (meter, record) in days.drain(..) {
+            push(&mut self.writers.mdms, || mdms::day(meter, &record))?;
+        }
+        Ok(())
+    }
+
     fn write_meters(&mut self, domains: &mut [&mut FleetDomain]) -> Result<(), Error> {
         if self.writers.meters.is_none() {
             return Ok(());
@@ -560,6 +579,7 @@ pub fn conclude(domains: &mut [&mut FleetDomain], now: Time) {
         domain.world_mut().record_open_commands(now);
         domain.world_mut().record_open_visits(now);
         domain.world_mut().record_registers(now);
+        domain.world_mut().record_mdms(now);
         domain.world_mut().conclude_attacks(now);
     }
 }

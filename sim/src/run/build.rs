@@ -99,6 +99,10 @@ pub(crate) fn fleet(scenario: &Scenario, partition: Partition) -> Fleet {
         switching: batches(&timeline, &attackers),
         requests,
         groups,
+        mdms: scenario
+            .mdms
+            .as_ref()
+            .map(|mdms| mdms.plan(scenario.headend.instances)),
         grid: scenario.grid.model(),
         timeline,
         taps,

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use reports::summary::kpi::{self, Target};
+
 use super::Report;
 use crate::live::Sides;
 
@@ -25,12 +27,14 @@ impl fmt::Display for Report {
         if sides == Sides::BOTH {
             self.reads(f)?;
         }
+        self.mdms(f)?;
         self.requests(f)?;
         self.commands(f)?;
         self.responses(f)?;
         self.han(f)?;
         self.optical(f)?;
         self.attacks(f)?;
+        self.kpis(f)?;
         self.cost(f)?;
         match &self.live {
             Some(figures) => writeln!(f, "{figures}")?,
@@ -153,6 +157,39 @@ impl Report {
             .map(|path| self.number(path));
         writeln!(f, "reads     {delivered} of {due} delivered ({ratio})")?;
         writeln!(f, "          latency {}", self.quantiles("reads.latency_s"))
+    }
+
+    fn mdms(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self
+            .summary
+            .get("mdms.days")
+            .is_none_or(|count| count == 0.0)
+        {
+            return Ok(());
+        }
+        let [on_time, expected, ratio, late] = [
+            "mdms.on_time",
+            "mdms.expected",
+            "mdms.completeness_ratio",
+            "mdms.late",
+        ]
+        .map(|path| self.number(path));
+        writeln!(
+            f,
+            "mdms      {on_time} of {expected} intervals on time ({ratio}), {late} late"
+        )?;
+        let [missing, estimated, validated, failed] = [
+            "mdms.missing",
+            "mdms.estimated",
+            "mdms.validated",
+            "mdms.validation_failures",
+        ]
+        .map(|path| self.number(path));
+        writeln!(
+            f,
+            "          {missing} missing, {estimated} of them estimated; {validated} days compared \
+             with registers, {failed} do not agree"
+        )
     }
 
     fn requests(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -283,6 +320,33 @@ impl Report {
         )?;
         let latency = self.quantiles("demand_response.latency_s");
         writeln!(f, "          latency {latency}")
+    }
+
+    /// The key performance indicators that have a target, and whether they meet it.
+    fn kpis(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let targets =
+            kpi::measured(&self.summary).filter_map(|(kpi, value)| Some((kpi, value, kpi.target?)));
+        for (index, (kpi, value, target)) in targets.enumerate() {
+            let heading = if index == 0 { "kpi" } else { "" };
+            let (bound, sign) = match target {
+                Target::AtLeast(bound) => (bound, ">="),
+                Target::AtMost(bound) => (bound, "<="),
+            };
+            let unit = if kpi.path.ends_with("_s") { " s" } else { "" };
+            let bound = if kpi.path.ends_with("_ratio") {
+                format!("{:.1} %", bound * 100.0)
+            } else {
+                format!("{bound}{unit}")
+            };
+            let verdict = if target.is_met(value) { "" } else { ", missed" };
+            let shown = self.number(kpi.path);
+            writeln!(
+                f,
+                "{heading:<10}{}: {shown}{unit} (usual target {sign} {bound}{verdict})",
+                kpi.name
+            )?;
+        }
+        Ok(())
     }
 
     fn attacks(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -28,6 +28,7 @@ pub mod live;
 mod load;
 mod lower;
 pub mod mcu;
+pub mod mdms;
 pub mod media;
 pub mod metering;
 pub mod optical;

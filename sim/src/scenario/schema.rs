@@ -20,6 +20,7 @@ pub use super::groups::{Delivery, Groups};
 pub use super::han::Han;
 pub use super::live::Live;
 pub use super::mcu::Mcu;
+pub use super::mdms::Mdms;
 pub use super::media::{Band, Coverage, Fading, Medium, MeshPhy, MeshTopology, Technology, Tone};
 pub use super::metering::Metering;
 pub use super::optical::{FieldErrand, Optical, Probe};
@@ -52,6 +53,8 @@ record! {
         pana: Pana = Pana::default(),
         /// The server side.
         headend: Headend = Headend::default(),
+        /// The meter data management system behind the head-end; none if absent.
+        mdms: Option<Mdms> = None,
         /// Interval data that meters send.
         traffic: Traffic = Traffic::default(),
         /// Consumption that meters measure.
@@ -688,6 +691,8 @@ choice! {
         Demand,
         /// One row per order of demand response.
         DemandResponse,
+        /// One row per meter and day of the meter data management system.
+        Mdms,
     }
 }
 
@@ -711,6 +716,7 @@ impl Table {
         Self::Registers,
         Self::Demand,
         Self::DemandResponse,
+        Self::Mdms,
     ];
 }
 

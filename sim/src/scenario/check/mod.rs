@@ -9,6 +9,7 @@ mod distribution;
 mod groups;
 mod han;
 mod live;
+mod mdms;
 mod metering;
 mod optical;
 mod plan;
@@ -46,6 +47,7 @@ pub(super) fn check(scenario: &Scenario, survey: Survey, report: &mut Report) {
     live::check(scenario, &mut judge);
     requests::check(scenario, &mut judge);
     metering::check(scenario, &mut judge);
+    mdms::check(scenario, &mut judge);
 }
 
 /// Finds places and collects verdicts.
