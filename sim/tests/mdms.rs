@@ -302,7 +302,7 @@ fn mistakes_are_located_all_at_once() {
     let sets = [
         r#"mdms=(rows_per_s: 0.0, batch: 0, zone: "west", deadline: "2d", estimate_after: "1d",
             interpolate: "2d", settle: "30h")"#,
-        "traffic.interval=7min",
+        r#"traffic=(interval: "7min", report: (every: "7min"))"#,
     ];
     let report = load_text("town.ron", TOWN, &overrides(&sets)).expect_err("mistakes");
     let text = report.to_string();

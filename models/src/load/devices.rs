@@ -8,6 +8,13 @@ use firmware::Rng as _;
 
 const DAY_S: u64 = 86_400;
 
+/// Power of an evaporative cooler, its fan and pump, as a share of that of a compressor: 400 to 800 W.
+const COOLER_SHARE: f64 = 0.2;
+/// Outdoor temperature in °C from which it runs: above the 21.1 °C to which rooms are heated.
+const COOLER_ON_C: f64 = 21.1;
+/// Further warmth in K at which it runs all the time.
+const COOLER_SPAN_K: f64 = 6.0;
+
 /// Which devices the households of a cohort have.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DeviceKinds {
@@ -15,6 +22,8 @@ pub struct DeviceKinds {
     pub appliances: bool,
     /// Electric heating and cooling, in billionths of the households.
     pub hvac_ppb: u32,
+    /// Whether these cool by evaporation, as in dry climates, instead of by a compressor.
+    pub evaporative: bool,
     /// Photovoltaics, if any household has them.
     pub photovoltaics: Option<Photovoltaics>,
     /// Electric cars, if any household has one.
@@ -246,6 +255,13 @@ impl Devices {
             // Set points 70 and 75 °F; the design temperatures are 25 K below and 12 K above.
             let duty = ((21.1 - outdoors) / 25.0).max((outdoors - 23.9) / 12.0);
             self.hvac.watts = self.hvac_w;
+            let evaporates = kinds.evaporative && outdoors > COOLER_ON_C;
+            let duty = if evaporates {
+                self.hvac.watts = self.hvac_w * COOLER_SHARE;
+                (outdoors - COOLER_ON_C) / COOLER_SPAN_K
+            } else {
+                duty
+            };
             let duty = duty.clamp(0.0, 1.0);
             add(
                 self.hvac.minute(duty, (8.0, 14.0), &mut self.stream),

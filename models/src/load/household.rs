@@ -201,6 +201,7 @@ mod tests {
         DeviceKinds {
             appliances: false,
             hvac_ppb: 0,
+            evaporative: false,
             photovoltaics: None,
             cars: None,
             weather: Weather::default(),
@@ -365,10 +366,11 @@ mod tests {
     }
 
     #[test]
-    fn heating_follows_the_weather() {
-        let energy = |start, season| {
+    fn heating_and_cooling_follow_the_weather() {
+        let energy = |start, season, evaporative| {
             let devices = DeviceKinds {
                 hvac_ppb: 1_000_000_000,
+                evaporative,
                 ..nothing()
             };
             let (with, without) = (plan(start, Some(devices)), plan(start, Some(nothing())));
@@ -383,10 +385,14 @@ mod tests {
         };
         // Heat pumps use 20 to 50 kWh a day in winter; cooling of a dry climate 6 to 25.
         let (winter, summer) = (
-            energy(START_S, Season::Winter),
-            energy(SUMMER_S, Season::Summer),
+            energy(START_S, Season::Winter, false),
+            energy(SUMMER_S, Season::Summer, false),
         );
         assert!((20.0..60.0).contains(&winter), "{winter} kWh");
         assert!((3.0..30.0).contains(&summer), "{summer} kWh");
+        // Evaporative coolers use 6 to 15 kWh, and heating is what it was.
+        let summer = energy(SUMMER_S, Season::Summer, true);
+        assert!((6.0..15.0).contains(&summer), "{summer} kWh");
+        assert_eq!(energy(START_S, Season::Winter, true), winter);
     }
 }

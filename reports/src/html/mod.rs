@@ -18,13 +18,17 @@ mod bins;
 mod comparison;
 mod format;
 mod headend;
+mod homes;
 mod joining;
 mod keys;
+mod kpi;
 mod latency;
+mod mdms;
 mod meters;
 mod methods;
 mod page;
 mod rejects;
+mod response;
 mod run;
 mod section;
 mod switching;
@@ -53,12 +57,16 @@ use section::Section;
 pub fn render(folder: &Path) -> Result<String, Error> {
     let run = Run::open(folder)?;
     let sections: Vec<Section> = [
+        kpi::section(&run),
         joining::section(&run)?,
         keys::section(&run)?,
         latency::section(&run)?,
+        mdms::section(&run)?,
         traffic::section(&run)?,
         headend::section(&run)?,
         switching::section(&run)?,
+        response::section(&run)?,
+        homes::section(&run)?,
         meters::section(&run)?,
         rejects::section(&run)?,
     ]

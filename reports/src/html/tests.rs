@@ -10,8 +10,8 @@ use crate::markup::check::assert_well_formed;
 use crate::schema::{Hex, Row};
 use crate::test_folder::TestFolder;
 use crate::{
-    AuthRow, HeadendRow, KeyRow, MessageRow, MeterRow, Provenance, ReadRow, RejectRow, TableWriter,
-    TrafficRow, label,
+    AuthRow, HeadendRow, KeyRow, MdmsRow, MessageRow, MeterRow, Provenance, ReadRow, RejectRow,
+    TableWriter, TrafficRow, label,
 };
 
 const SECOND: i64 = 1_000_000_000;
@@ -368,4 +368,51 @@ fn a_folder_without_results_is_a_typed_error() {
     fs::write(folder.path().join("manifest.json"), "{ torn").expect("write");
     let error = render(folder.path()).expect_err("not JSON");
     assert!(matches!(error, Error::Document { .. }), "{error}");
+}
+
+#[test]
+fn data_management_and_indicators_have_sections() {
+    let folder = TestFolder::new("html_mdms");
+    write_manifest(folder.path(), true);
+    write_everything(folder.path());
+    let day = |meter: u32, on_time: u32, validation: &'static str| MdmsRow {
+        meter,
+        day: 0,
+        day_start_ns: 0,
+        expected: 96,
+        received: on_time + 4,
+        on_time,
+        late: 4,
+        replaced: 1,
+        unmeasured: 0,
+        missing: 92 - on_time,
+        gaps: 1,
+        gap_max: 92 - on_time,
+        estimated: 92 - on_time,
+        duplicates: 0,
+        dropped: 0,
+        misplaced: 0,
+        power_fail: 0,
+        clock_set: 0,
+        partial: 0,
+        energy_wh: 12_000,
+        estimated_wh: 500,
+        register_wh: Some(12_500),
+        validation,
+        lag_max_ns: SECOND,
+    };
+    write(
+        folder.path(),
+        [day(0, 92, label::PASS), day(1, 72, label::FAIL)],
+    );
+    let page = render(folder.path()).expect("rendered");
+    assert_well_formed(&page);
+    for id in ["mdms-days", "mdms-meters"] {
+        let figure = format!("<figure id=\"{id}\"");
+        assert_eq!(page.matches(&figure).count(), 1, "{id}");
+    }
+    assert!(page.contains("Of 192 intervals that should be there 164 were stored by the deadline"));
+    assert!(page.contains("the worst has 75 % of its intervals in time"));
+    assert_eq!(cell_after(&page, "intervals within 24 h"), "85.4 %");
+    assert_eq!(cell_after(&page, "at least 99.5 %"), "no");
 }

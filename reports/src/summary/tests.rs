@@ -4,7 +4,7 @@ use super::*;
 use crate::schema::{Hex, Row, label};
 use crate::test_folder::TestFolder;
 use crate::write::{Provenance, TableWriter};
-use crate::{AuthRow, HeadendRow, KeyRow, MeterRow, ReadRow, RejectRow, TrafficRow};
+use crate::{AuthRow, HeadendRow, KeyRow, MessageRow, MeterRow, ReadRow, RejectRow, TrafficRow};
 
 const SECOND: i64 = 1_000_000_000;
 
@@ -328,4 +328,88 @@ fn a_summary_prints_one_line_per_distribution() {
     ] {
         assert!(text.lines().any(|found| found == line), "{line}\n{text}");
     }
+}
+
+#[test]
+fn indicators_of_keys_follow_from_their_times() {
+    let folder = TestFolder::new("summary_kpi");
+    let day = 100;
+    // Meter 0 renews its key at 40 s, a second before it expires; meter 1 does so too late; the
+    // key of meter 2 lapses at 50 s. The run ends at 100 s.
+    let held = |meter: u32, from: i64, superseded: Option<i64>, until: i64| KeyRow {
+        derived_at_ns: from * SECOND,
+        activated_at_ns: Some(from * SECOND),
+        superseded_at_ns: superseded.map(|at| at * SECOND),
+        expires_at_ns: until * SECOND,
+        lifetime_ns: (until - from) * SECOND,
+        c1222_key_id: meter + 1,
+        ..key(meter, false, from, until)
+    };
+    let last = |meter, from| KeyRow {
+        end_reason: label::RUN_ENDED,
+        ended_at_ns: None,
+        c1222_key_id: 7,
+        ..held(meter, from, None, day)
+    };
+    let keys = [
+        held(0, 0, Some(40), 41),
+        last(0, 40),
+        held(1, 0, Some(60), 60),
+        last(1, 60),
+        held(2, 0, None, 50),
+    ];
+    write(folder.path(), &keys);
+    write(
+        folder.path(),
+        &[0, 1, 2].map(|number| meter(number, Some(0))),
+    );
+    let message = |meter: u32, key_id: u32, sent_s: i64| MessageRow {
+        meter,
+        direction: label::UP,
+        service: "write",
+        sent_ns: sent_s * SECOND,
+        delivered_ns: Some(sent_s * SECOND),
+        latency_ns: Some(0),
+        apdu_bytes: 80,
+        security_mode: label::ENCRYPTED,
+        key_id: Some(key_id),
+        outcome: label::SUCCESS,
+        cause: None,
+    };
+    // Ages 30 s, 5 s and 10 s; nobody has a key with the last id.
+    let messages = [
+        message(0, 1, 30),
+        message(0, 7, 45),
+        message(1, 7, 70),
+        message(1, 9, 70),
+    ];
+    write(folder.path(), &messages);
+    let summary = Summary::of(&Results::open(folder.path())).expect("summary");
+    for (path, value) in [
+        ("kpi.rekey_ratio", 1.0 / 3.0),
+        ("kpi.overlap_s.max", 1.0),
+        ("kpi.overlap_s.min", 0.0),
+        ("kpi.key_age_s.max", 30.0),
+        ("kpi.key_age_s.p50", 10.0),
+        ("kpi.availability_ratio", (1.0 + 1.0 + 0.5) / 3.0),
+    ] {
+        let found = summary.get(path).expect(path);
+        assert!((found - value).abs() < 1e-9, "{path}: {found}");
+    }
+    let measured: Vec<&str> = kpi::measured(&summary).map(|(kpi, _)| kpi.path).collect();
+    assert!(measured.contains(&"kpi.rekey_ratio"));
+    assert!(
+        !measured.contains(&"kpi.switch_ratio"),
+        "nobody ordered one"
+    );
+}
+
+#[test]
+fn every_indicator_is_a_metric_and_targets_have_two_sides() {
+    for kpi in kpi::KPIS {
+        let known = metrics().iter().any(|metric| metric.path == kpi.path);
+        assert!(known, "{}", kpi.path);
+    }
+    assert!(kpi::Target::AtLeast(0.5).is_met(0.5) && !kpi::Target::AtLeast(0.5).is_met(0.4));
+    assert!(kpi::Target::AtMost(0.5).is_met(0.5) && !kpi::Target::AtMost(0.5).is_met(0.6));
 }

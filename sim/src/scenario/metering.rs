@@ -176,12 +176,25 @@ settings! {
         appliances: bool = false,
         /// Share of the households with electric heating and cooling.
         hvac: Ratio = Ratio::ZERO,
+        /// How those that have it cool.
+        cooling: Cooling = Cooling::Compressor,
         /// Photovoltaics; none if absent.
         photovoltaics: Option<Photovoltaics> = None,
         /// Electric cars; none if absent.
         cars: Option<Cars> = None,
         /// The climate, for heating, cooling and the sun.
         weather: Weather = Weather::default(),
+    }
+}
+
+choice! {
+    /// How households cool.
+    #[derive(Copy, Eq)]
+    pub enum Cooling {
+        /// By a compressor of 2 to 4 kW.
+        Compressor,
+        /// By evaporation, as in dry climates: 400 to 800 W for fan and pump.
+        Evaporative,
     }
 }
 
@@ -446,6 +459,7 @@ impl Household {
         Some(DeviceKinds {
             appliances: self.appliances,
             hvac_ppb: self.hvac.ppb(),
+            evaporative: self.cooling == Cooling::Evaporative,
             photovoltaics: self.photovoltaics.as_ref().map(|pv| load::Photovoltaics {
                 share_ppb: pv.share.ppb(),
                 watts: pv.kw * 1_000.0,
