@@ -413,6 +413,6 @@ fn data_management_and_indicators_have_sections() {
     }
     assert!(page.contains("Of 192 intervals that should be there 164 were stored by the deadline"));
     assert!(page.contains("the worst has 75 % of its intervals in time"));
-    assert_eq!(cell_after(&page, "intervals within 24 h"), "85.4 %");
+    assert_eq!(cell_after(&page, "intervals by their deadline"), "85.4 %");
     assert_eq!(cell_after(&page, "at least 99.5 %"), "no");
 }

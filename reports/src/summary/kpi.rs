@@ -54,7 +54,7 @@ const fn kpi(path: &'static str, name: &'static str, target: Option<Target>) -> 
 pub const KPIS: &[Kpi] = &[
     kpi(
         "kpi.interval_completeness_ratio",
-        "intervals within 24 h",
+        "intervals by their deadline",
         Some(Target::AtLeast(0.995)),
     ),
     kpi(
