@@ -4,11 +4,13 @@ mod common;
 #[path = "common/text.rs"]
 mod text;
 
-use common::{metric, overrides};
+use std::path::Path;
+
+use common::{metric, overrides, run_fresh};
 use models::fleet::Partition;
 use reports::{MdmsRow, MeterRow, ReadRow, Results, Row};
 use sim::run::{Options, Report};
-use sim::scenario::load_text;
+use sim::scenario::{load, load_text};
 use text::{files, run_text, run_with};
 
 /// A Monday; clocks are right, and nothing is lost that is not lost on purpose.
@@ -313,8 +315,28 @@ fn mistakes_are_located_all_at_once() {
         "intervals would be estimated that may still come in time",
         "no straight line is longer than 1d",
         "no interval of the run would be judged",
-        "a day is no whole number of intervals of 7min",
+        "a day is no whole number of intervals of 7min, as `mdms` wants it",
     ] {
         assert!(text.contains(message), "{message}: {text}");
+    }
+}
+
+#[test]
+fn the_field_demonstration_shows_what_it_promises() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios/new_mexico_demo.ron");
+    // Fewer homes than shipped: what holds for each of them.
+    let sets = ["cohorts.homes.count=6", "expect=[]"];
+    let loaded = load(&path, &overrides(&sets)).unwrap_or_else(|report| panic!("{report}"));
+    let report = run_fresh("demonstration", &loaded, Options::default()).expect("a run");
+    for (path, value) in [
+        ("mdms.missing", 0.0),
+        ("mdms.late", 84.0),
+        ("mdms.replaced", 36.0),
+        ("mdms.validated", 18.0),
+        ("mdms.validation_failures", 0.0),
+        ("han.keyed_ratio", 1.0),
+        ("kpi.demand_response_ratio", 1.0),
+    ] {
+        assert_eq!(metric(&report, path), value, "{path}");
     }
 }

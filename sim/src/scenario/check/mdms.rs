@@ -44,14 +44,13 @@ pub(super) fn check(scenario: &Scenario, judge: &mut Judge<'_>) {
         "an offset from UTC is written as \"-07:00\"",
     );
     let interval = scenario.traffic.interval;
-    judge.contradiction(
+    judge.range(
         interval.as_nanos() > 0 && !DAY.as_nanos().is_multiple_of(interval.as_nanos()),
-        ["traffic.interval", "mdms"],
+        "traffic.interval",
         &format!(
-            "a day is no whole number of intervals of {}",
+            "a day is no whole number of intervals of {}, as `mdms` wants it",
             interval.to_text()
         ),
-        "let the interval divide 24h",
     );
     judge.contradiction(
         mdms.settle >= scenario.duration && !scenario.duration.is_zero(),
