@@ -140,7 +140,9 @@ fn days(frame: &DataFrame) -> PolarsResult<Vec<Day>> {
 
 fn by_day(run: &Run, days: &[Day]) -> Figure {
     let mut edges: Vec<f64> = days.iter().map(|day| day.start_s).collect();
-    edges.push(run.end_s());
+    // The last day may be judged to its end, or the run be over before.
+    let last = days.last().map_or(0.0, |day| day.start_s + 86_400.0);
+    edges.push(last.min(run.end_s()));
     let share = |pick: fn(&Day) -> f64| {
         days.iter()
             .map(|day| pick(day) / day.expected.max(1.0))
@@ -191,6 +193,8 @@ fn by_meter(frame: &DataFrame) -> PolarsResult<Figure> {
     };
     let (prompt, all) = (shares(0), shares(1));
     let worst = prompt.first().copied().unwrap_or(0.0);
+    // The axis begins at the twentieth below the worst, so that what differs can be seen.
+    let low = ((worst * 20.0).ceil() - 1.0).max(0.0) / 20.0;
     let caption = format!(
         "Share of the meters whose data are complete to at most this share; the worst has {} of its \
          intervals in time.",
@@ -204,12 +208,12 @@ fn by_meter(frame: &DataFrame) -> PolarsResult<Figure> {
     let series: Vec<Series> = [("on time", &prompt), ("on time or late", &all)]
         .map(|(name, shares)| {
             let mut curve = ecdf(name, shares, POINTS);
-            curve.points.insert(0, (0.0, 0.0));
+            curve.points.insert(0, (low, 0.0));
             curve
         })
         .into();
     let plot = Lines {
-        x: Axis::over("Completeness", "completeness", 0.0, 1.0),
+        x: Axis::over("Completeness", "completeness", low, 1.0),
         y: Axis::over("Share of meters", "share", 0.0, 1.0),
         series,
         events: Vec::new(),

@@ -51,7 +51,7 @@ impl Mdms {
                 interpolate: self.interpolate,
                 tolerance_wh: self.tolerance_wh.into(),
             },
-            zone_s: zone_seconds(&self.zone).unwrap_or(0).into(),
+            zone_s: zone_seconds(&self.zone).unwrap_or(0),
         }
     }
 }
