@@ -698,7 +698,7 @@ choice! {
 
 impl Table {
     /// All tables.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Meters,
         Self::Auth,
         Self::Keys,
