@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use firmware::c1218::service::Request;
 use firmware::c1218::{Client, ClientEvent, Timing};
-use firmware::c1222::service::{Blocks, Logon, Read, Request as Service, Response};
-use firmware::c1222::service::{Selector, TableId};
+use firmware::c1222::service::{
+    Blocks, Logon, Read, Request as Service, Response, ResponseCode, Selector, TableId,
+};
 use firmware::crypto::Work;
 use firmware::meter::Meter;
 use firmware::{Env, Instant};
@@ -46,7 +47,7 @@ impl Exchange for Alone {
     }
 }
 
-/// A table of a meter, read through its optical port on a line that takes no time.
+/// The first 20 octets of a table, read through the optical port on a line that takes no time.
 fn table(image: &mut Meter, number: u16, now: Instant) -> Vec<u8> {
     let mut client = Client::new(Timing::default());
     let mut entropy = Stream::new(0, 0, Purpose::OpticalLine);
@@ -57,7 +58,7 @@ fn table(image: &mut Meter, number: u16, now: Instant) -> Vec<u8> {
     };
     let read = Read {
         table: TableId(number),
-        selector: Selector::Full,
+        selector: Selector::Offset(0, 20),
     };
     let mut last = Vec::new();
     for request in [
@@ -83,8 +84,9 @@ fn table(image: &mut Meter, number: u16, now: Instant) -> Vec<u8> {
             panic!("{answer:?}");
         };
         let response = Response::parse(&message).unwrap();
-        if let Ok(block) = Blocks::new(response.data).single() {
-            last = block.to_vec();
+        assert_eq!(response.code, ResponseCode::Ok, "{request:?}");
+        if matches!(request, Service::Read(_)) {
+            last = Blocks::new(response.data).single().unwrap().to_vec();
         }
         // The acknowledgement of the response.
         while let Some(sent) = client.poll_transmit(now) {
@@ -96,12 +98,11 @@ fn table(image: &mut Meter, number: u16, now: Instant) -> Vec<u8> {
     last
 }
 
-/// ST5 and ST76 of every meter after a run.
+/// ST5 and the head of ST76, with the number of its entries, of every meter after a run.
 fn tables(sets: &[&str]) -> Vec<[Vec<u8>; 2]> {
     let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();
     let loaded = load_text("homes.ron", HOMES, &sets).unwrap();
     let fleet = Arc::new(super::fleet(&loaded.scenario, Partition::ByInstance));
-    let visited: Vec<u32> = fleet.visits.all().iter().map(|visit| visit.meter).collect();
     let mut domain = Domain::new(fleet, 0, TimingWheel::new());
     let end = Time::ZERO + Duration::from_secs(3_600);
     domain.run(end, &mut Alone).unwrap();
@@ -111,7 +112,6 @@ fn tables(sets: &[&str]) -> Vec<[Vec<u8>; 2]> {
         let image = &mut meter.firmware.image;
         found.push([5, 76].map(|number| table(image, number, now)));
     });
-    assert!(!visited.is_empty() && visited.len() < found.len() || sets.len() > 0);
     found
 }
 
@@ -135,7 +135,7 @@ fn a_table_that_was_written_has_changed_and_no_other() {
 #[test]
 fn without_rights_nothing_is_altered() {
     let untouched = tables(&["timeline=[]"]);
-    let as_guest = tables(&["timeline[0].action.FieldService.password=\"\""]);
+    let as_guest = tables(&["timeline[0].action.password=\"\""]);
     for (after, before) in as_guest.iter().zip(&untouched) {
         assert_eq!(after[0], before[0]);
     }
