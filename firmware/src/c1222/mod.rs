@@ -69,6 +69,7 @@ pub mod epsem;
 pub mod interval;
 pub mod native;
 pub mod node;
+pub mod notice;
 pub mod outbox;
 pub mod registrar;
 pub mod reject;

@@ -12,6 +12,7 @@ use super::desk::Desk;
 use super::group::Groups;
 use super::request::RequestReport;
 use super::subscriber::Subscribers;
+use crate::c1222::notice::Notice;
 use crate::c1222::outbox::{DATAGRAM_LEN_DEFAULT, Outbox};
 use crate::eap::Authenticator;
 use crate::eap::psk::PskServer;
@@ -75,6 +76,8 @@ pub enum HeadendEvent {
     Interval(Interval),
     /// The registers were read: energy delivered since the meter is new, in Wh.
     Register(u64),
+    /// A meter has lost power, or has it back.
+    Notice(Notice),
     /// An order to the switch has ended.
     Command(CommandReport),
     /// A request has ended.

@@ -14,6 +14,7 @@ use crate::c1222::epsem::{ResponseControl, put_service};
 use crate::c1222::interval::Block;
 use crate::c1222::native::{self, NativeAddress, Transport};
 use crate::c1222::node::{Incoming, Kind, ReplyTo};
+use crate::c1222::notice::{self, Notice};
 use crate::c1222::segment::{self, Reassembler, Segment, is_segment};
 use crate::c1222::service::{
     Feature, Identification, Register, Registered, Request, Response, ResponseCode,
@@ -142,6 +143,11 @@ impl Headend {
                 }
                 Request::Write(write) if write.table == CONFIRMATION_TABLE => {
                     self.confirm(rank, write.data, now)?;
+                    put_code(ResponseCode::Ok, writer)?
+                }
+                Request::Write(write) if write.table == notice::TABLE => {
+                    let notice = Notice::from_write(&write)?;
+                    self.events.push_back((rank, HeadendEvent::Notice(notice)));
                     put_code(ResponseCode::Ok, writer)?
                 }
                 Request::Write(write) => {

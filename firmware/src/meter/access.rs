@@ -215,7 +215,7 @@ fn reauthentication_pause(
 }
 
 /// A duration drawn uniformly from zero to `width`.
-fn uniform(width: Duration, env: &mut Env<'_>) -> Duration {
+pub(super) fn uniform(width: Duration, env: &mut Env<'_>) -> Duration {
     let draw = u64::from_be_bytes(env.random());
     Duration::from_nanos(((u128::from(width.as_nanos()) * u128::from(draw)) >> 64) as u64)
 }

@@ -40,6 +40,21 @@ pub struct ReportPolicy {
     pub attempts: u32,
 }
 
+/// What a meter says about a loss of power.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OutagePolicy {
+    /// How long voltage is gone before that counts as a loss of power.
+    pub debounce: Duration,
+    /// Last gasps, 0 to [`GASPS_MAX`](super::GASPS_MAX).
+    pub gasps: u8,
+    /// Each is sent at random within this time after the debounce.
+    pub spread: Duration,
+    /// Shorter outages are counted and not reported.
+    pub momentary: Duration,
+    /// Range of the random pause between the return of power and the restoration message.
+    pub restoration: (Duration, Duration),
+}
+
 /// The configuration.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -65,6 +80,8 @@ pub struct Config {
     pub absence: (Duration, Duration),
     /// Interval reports.
     pub report: ReportPolicy,
+    /// Reports of outages, if there are any.
+    pub outage: Option<OutagePolicy>,
     /// Length of an interval in seconds, whole minutes.
     pub interval_s: u32,
     /// Period of the C12.22 registration; none if the meter does not register.

@@ -9,6 +9,7 @@ use super::backlog::Interval;
 use super::config::{Config, Provisioning};
 use super::device::{Device, SwitchEvent};
 use super::optical::OpticalPort;
+use super::outage::Outage;
 use super::reporter::{self, Reporter};
 use crate::c1218::{Parameters, ServerEvent, Transmit as OpticalTransmit};
 use crate::c1222::aptitle::Title;
@@ -83,6 +84,8 @@ pub struct Meter {
     keys: KeyStore,
     reporter: Reporter,
     device: Device,
+    /// Where outages are reported.
+    outage: Option<Box<Outage>>,
     /// Where somebody has talked to the optical port.
     optical: Option<Box<OpticalPort>>,
     /// Where there is a home area network.
@@ -106,6 +109,7 @@ impl Meter {
             keys: KeyStore::new(Role::Meter, config.keys),
             reporter: Reporter::new(reporter::node(title, &config)),
             device: Device::new(provisioning.switch_seed),
+            outage: config.outage.map(|_| Box::default()),
             optical: None,
             han: None,
             title: reporter::absolute(&title),
@@ -151,7 +155,16 @@ impl Meter {
     pub fn power_on(&mut self, utc: u32, env: &mut Env<'_>) {
         let utc = self.civil(utc, env.now);
         self.device.power_up(utc);
+        self.end_outage(utc, env);
         self.start(utc, env);
+    }
+
+    /// Mains return before the meter has gone dark: it has never stopped.
+    pub fn mains_back(&mut self, utc: u32, env: &mut Env<'_>) {
+        self.energise(utc, env.now);
+        let utc = self.civil(utc, env.now);
+        self.device.power_up(utc);
+        self.end_outage(utc, env);
     }
 
     /// Mains return: the measuring part works before the rest of the firmware has started.
@@ -197,14 +210,38 @@ impl Meter {
         Some(event)
     }
 
-    /// Power is lost: what is not in non-volatile memory is gone.
+    /// Power is lost at once: what is not in non-volatile memory is gone.
     pub fn power_off(&mut self, utc: u32, env: &mut Env<'_>) {
+        self.mains_lost(utc, env);
+        self.halt(env);
+    }
+
+    /// Mains are lost: nothing is measured any more, and the meter has what its capacitor holds to
+    /// say so.
+    ///
+    /// [`Meter::halt`] or [`Meter::mains_back`] comes next.
+    pub fn mains_lost(&mut self, utc: u32, env: &mut Env<'_>) {
         let time = self.device.tick(uncorrected(utc, env.now), env.now);
         if let Some(metrology) = self.device.metrology_mut() {
             metrology.power_off(time);
         }
         self.device.power_down(time.as_secs());
+        if let (Some(outage), Some(policy)) = (&mut self.outage, &self.config.outage) {
+            outage.begin(policy, time.as_secs(), env);
+        }
+    }
+
+    /// The meter goes dark: what is not in non-volatile memory is gone.
+    pub fn halt(&mut self, env: &mut Env<'_>) {
+        if let Some(outage) = &mut self.outage {
+            outage.halt();
+        }
         self.stop(env);
+    }
+
+    /// Outages that were too short to be reported.
+    pub fn momentary_outages(&self) -> u32 {
+        self.outage.as_ref().map_or(0, |outage| outage.momentary())
     }
 
     /// The firmware starts.
@@ -295,6 +332,7 @@ impl Meter {
             .handle_timeout(&self.config.device, utc, env.now);
         self.reporter
             .handle_timeout(&self.config, &mut self.keys, utc, env);
+        self.gasp(utc, env);
         if let Some(optical) = &mut self.optical {
             let config = &self.config.device;
             optical.handle_timeout((&mut self.device, config), utc, env);
@@ -364,7 +402,10 @@ impl Meter {
     pub fn poll_timeout(&self) -> Option<Instant> {
         let traffic = earlier(self.keys.poll_timeout(), self.reporter.poll_timeout());
         let optical = self.optical.as_ref().and_then(|port| port.poll_timeout());
-        let device = earlier(self.device.poll_timeout(), optical);
+        let session = self.access.is_open();
+        let outage = self.outage.as_ref();
+        let outage = outage.and_then(|outage| outage.poll_timeout(session));
+        let device = earlier(self.device.poll_timeout(), earlier(optical, outage));
         earlier(self.access.poll_timeout(), earlier(traffic, device))
     }
 
@@ -465,6 +506,10 @@ impl Meter {
             }
         }
         if self.access.is_open() {
+            let outage = self.outage.as_mut();
+            if let Some(notice) = outage.and_then(|outage| outage.take_restoration(env.now)) {
+                self.reporter.report_restoration(notice);
+            }
             self.reporter
                 .proceed(&self.config, &mut self.keys, utc, env);
         }
@@ -473,6 +518,22 @@ impl Meter {
             self.events.push_back(MeterEvent::Discarded(reject));
         }
         self.collect_key_events();
+    }
+
+    /// Says with the last energy that power is gone; nobody hears it without a session.
+    fn gasp(&mut self, utc: u32, env: &mut Env<'_>) {
+        let outage = self.outage.as_mut();
+        let notice = outage.and_then(|outage| outage.take_gasp(env.now));
+        if let Some(notice) = notice.filter(|_| self.access.is_open()) {
+            self.reporter
+                .announce(&notice, &self.config, &mut self.keys, utc, env);
+        }
+    }
+
+    fn end_outage(&mut self, utc: u32, env: &mut Env<'_>) {
+        if let (Some(outage), Some(policy)) = (&mut self.outage, &self.config.outage) {
+            outage.end(policy, utc, env);
+        }
     }
 
     /// Derives the keys of one authentication, which both ends compute alike.

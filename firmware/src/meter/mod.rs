@@ -24,6 +24,7 @@ mod device;
 mod group;
 mod image;
 mod optical;
+mod outage;
 mod reporter;
 mod switch;
 #[cfg(test)]
@@ -31,11 +32,12 @@ mod tests;
 
 pub(crate) use association::DEVICE_CLASS;
 pub use backlog::Interval;
-pub use config::{Config, Provisioning, Reauthentication, ReportPolicy};
+pub use config::{Config, OutagePolicy, Provisioning, Reauthentication, ReportPolicy};
 pub use curtailment::Lift;
 pub(crate) use device::METER_REGISTERS;
 pub use device::{DeviceConfig, METERED_TABLES, SwitchEvent};
 pub(crate) use group::put_order as put_group_order;
 pub(crate) use image::end_reason;
 pub use image::{Channel, Meter, MeterEvent, Transmit};
+pub use outage::GASPS_MAX;
 pub use switch::{GeometricDelay, Refusal, SwitchPolicy, SwitchStep};

@@ -18,6 +18,7 @@ use crate::c1222::aptitle::{NETWORK_ROOT, Title};
 use crate::c1222::epsem::{Mode, ResponseControl, put_service};
 use crate::c1222::interval::{self, EndTime};
 use crate::c1222::node::{Kind, Node, Options, ReplyTo, Sent};
+use crate::c1222::notice::Notice;
 use crate::c1222::outbox::{DATAGRAM_LEN_DEFAULT, Outbox};
 use crate::c1222::segment::{self, Reassembler, Segment, is_segment};
 use crate::c1222::service::{
@@ -62,6 +63,8 @@ enum Purpose {
     Deregistration,
     /// A report of intervals, the last of which ends at this time.
     Report(u32),
+    /// Power has returned.
+    Restoration(Notice),
 }
 
 /// Registration and reports of one meter.
@@ -74,6 +77,8 @@ pub(super) struct Reporter {
     registered_until: Option<Instant>,
     /// A report is due and waits for a key or for the registration.
     report_due: bool,
+    /// The end of an outage that is to be reported.
+    restoration: Option<Notice>,
     /// Whether the head-end has told the meter to leave the network, and it has not come back.
     left: bool,
     /// Messages that wait to be sent.
@@ -93,6 +98,7 @@ impl Reporter {
             outstanding: None,
             registered_until: None,
             report_due: false,
+            restoration: None,
             left: false,
             request: Outbox::default(),
             response: Outbox::default(),
@@ -117,12 +123,41 @@ impl Reporter {
         self.report_due = true;
     }
 
+    /// Reports that power has returned, as soon as it can.
+    pub(super) fn report_restoration(&mut self, notice: Notice) {
+        self.restoration = Some(notice);
+    }
+
+    /// Sends a last gasp, if there is a key; no answer is wanted.
+    pub(super) fn announce(
+        &mut self,
+        notice: &Notice,
+        config: &Config,
+        keys: &mut KeyStore,
+        utc: u32,
+        env: &mut Env<'_>,
+    ) {
+        let options = Options {
+            response: ResponseControl::Never,
+            ..options(config.report.mode, Some(Qualifier::NOTIFICATION))
+        };
+        let mut message = [0; REQUEST_MAX];
+        let put = |writer: &mut Writer<'_>| notice.put(writer);
+        let built = self
+            .node
+            .request(&options, keys, utc, &mut message, put, env);
+        if let Ok(sent) = built {
+            self.request.put(&message[..sent.len], false);
+        }
+    }
+
     /// Forgets what a loss of power takes: everything but the intervals.
     pub(super) fn reset(&mut self) {
         self.node.forget_all();
         self.outstanding = None;
         self.registered_until = None;
         self.report_due = false;
+        self.restoration = None;
         self.left = false;
         self.request.clear();
         self.response.clear();
@@ -143,6 +178,8 @@ impl Reporter {
         }
         if config.registration.is_some() && self.registered_until.is_none_or(|at| at <= env.now) {
             self.send(Purpose::Registration, 1, config, keys, utc, env);
+        } else if let Some(notice) = self.restoration.take() {
+            self.send(Purpose::Restoration(notice), 1, config, keys, utc, env);
         } else if self.report_due && self.backlog.unconfirmed_len() > 0 {
             self.send(Purpose::Report(0), 1, config, keys, utc, env);
         }
@@ -384,7 +421,7 @@ impl Reporter {
                 self.registered_until = Some(env.now + period.scaled(9, 10));
                 self.report_due |= self.backlog.unconfirmed_len() > 0;
             }
-            Purpose::Deregistration => {}
+            Purpose::Deregistration | Purpose::Restoration(_) => {}
             Purpose::Report(end_utc_s) => {
                 self.backlog.confirm(end_utc_s);
                 // More than fits into one report goes at once.
@@ -410,9 +447,15 @@ impl Reporter {
             }
             Purpose::Registration => self.build_registration(config, keys, utc, &mut message, env),
             Purpose::Report(_) => self.build_report(config, keys, utc, &mut message, env),
+            Purpose::Restoration(notice) => {
+                self.build_restoration(notice, config, keys, utc, &mut message, env)
+            }
         };
         let Some((purpose, sent)) = built else {
             // No key: the next authentication calls again.
+            if let Purpose::Restoration(notice) = purpose {
+                self.restoration = Some(notice);
+            }
             self.request.clear();
             return;
         };
@@ -474,6 +517,24 @@ impl Reporter {
             .request(&options, keys, utc, out, write, env)
             .ok()?;
         Some((Purpose::Deregistration, sent))
+    }
+
+    fn build_restoration(
+        &mut self,
+        notice: Notice,
+        config: &Config,
+        keys: &mut KeyStore,
+        utc: u32,
+        out: &mut [u8],
+        env: &mut Env<'_>,
+    ) -> Option<(Purpose, Sent)> {
+        let options = options(config.report.mode, Some(Qualifier::NOTIFICATION));
+        let write = |writer: &mut Writer<'_>| notice.put(writer);
+        let sent = self
+            .node
+            .request(&options, keys, utc, out, write, env)
+            .ok()?;
+        Some((Purpose::Restoration(notice), sent))
     }
 
     fn build_report(

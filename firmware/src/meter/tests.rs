@@ -72,6 +72,7 @@ impl Pair {
                 timeout: Duration::from_secs(10),
                 attempts: 4,
             },
+            outage: None,
             interval_s: 900,
             registration: Some(Duration::from_secs(86_400)),
             headend_title,
@@ -369,6 +370,7 @@ mod han;
 mod metering;
 mod optical;
 mod orders;
+mod outage;
 mod requests;
 mod response;
 mod sessions;
