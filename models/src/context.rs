@@ -81,11 +81,13 @@ pub enum Kind {
     Optical,
     /// Somebody opens a meter and reads out its memory; the payload is the attacker.
     Theft,
+    /// The capacitor of a meter without mains is empty; the payload is the power cycle.
+    Dark,
 }
 
 impl Kind {
     /// Every kind, in the order of their codes.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 30] = [
         Self::PowerOn,
         Self::PowerOff,
         Self::Boot,
@@ -115,6 +117,7 @@ impl Kind {
         Self::Terminate,
         Self::Optical,
         Self::Theft,
+        Self::Dark,
     ];
 
     /// The kind of an event.
@@ -138,6 +141,7 @@ impl Kind {
         match self {
             Self::PowerOn => "power on",
             Self::PowerOff => "power off",
+            Self::Dark => "dark",
             Self::Boot => "boot",
             Self::Reauthenticate => "re-authenticate",
             Self::Terminate => "terminate",

@@ -421,6 +421,19 @@ impl<A: Agenda> Domain<A> {
         }
     }
 
+    /// Records the losses of power that have not ended by `now`, the end of the run.
+    pub fn record_outages(&mut self, now: Time) {
+        let (mut meters, _, _) = self
+            .access
+            .get_mut(&mut self.world)
+            .expect("queries are always valid");
+        for meter in &mut meters {
+            let hold_up = meter.supply.hold_up.as_deref();
+            let pending = hold_up.and_then(|hold_up| hold_up.pending(meter.placement.meter, now));
+            self.telemetry.outages.extend(pending);
+        }
+    }
+
     /// Records the key epochs that are still alive, as of `now`: the end of the run.
     pub fn record_live_keys(&mut self, now: Time) {
         let (mut meters, mut instances, _) = self
@@ -597,6 +610,7 @@ fn handle_meter_event<A: Agenda, X: Exchange>(
     match kind {
         Kind::PowerOn => host.power_on(),
         Kind::PowerOff => host.power_off(),
+        Kind::Dark => host.dark(event.payload),
         Kind::Boot => host.boot(event.payload),
         Kind::Reauthenticate => host.reauthenticate(),
         Kind::Terminate => host.terminate(),
@@ -656,6 +670,7 @@ fn handle_instance_event<A: Agenda, X: Exchange>(
         | Kind::Medium
         | Kind::PowerOn
         | Kind::PowerOff
+        | Kind::Dark
         | Kind::Boot
         | Kind::Alarm
         | Kind::Interval

@@ -22,7 +22,7 @@ use crate::han::HanPlan;
 use crate::link::{Direction, LaneProfile, LinkProfile};
 use crate::load::{LoadModel, Replay};
 use crate::mdms::MdmsPlan;
-use crate::meter::{MeteringPlan, ResponsePlan};
+use crate::meter::{HoldUpPlan, MeteringPlan, ResponsePlan};
 use crate::requests::RequestPlan;
 use crate::rng::{Purpose, Stream};
 use crate::switching::Batch;
@@ -296,6 +296,8 @@ pub struct Fleet {
     pub mdms: Option<MdmsPlan>,
     /// Faults and commands.
     pub timeline: Vec<TimelineStep>,
+    /// What carries meters over a loss of power; nothing if absent.
+    pub hold_up: Option<HoldUpPlan>,
     /// Orders to switches, of the timeline and of attackers.
     pub switching: Vec<Batch>,
     /// Requests of the head-end to meters, of schedules and of the timeline.

@@ -59,6 +59,8 @@ pub enum Purpose {
     Site = 40,
     /// How long the router of a home takes to return.
     Router = 41,
+    /// How long a meter lives without mains.
+    HoldUp = 43,
     /// Who gets access to a cell of a mobile operator.
     Cell = 42,
     /// Appliances, heating, cooling and the car of a household.

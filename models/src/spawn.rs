@@ -125,6 +125,7 @@ pub(crate) fn meter(fleet: &Fleet, meter: u32) -> MeterBundle {
             joined: false,
             returned: false,
             admission: Admission::Off,
+            hold_up: fleet.hold_up.as_ref().map(|_| Box::default()),
         },
         uplink: Uplink {
             lane: Lane::new(stream(Purpose::Uplink)),

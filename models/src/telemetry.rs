@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use firmware::c1222::epsem::Mode;
+use firmware::c1222::notice::Notice;
 use firmware::crypto::Work;
 use firmware::han::Content;
 use firmware::headend::{CommandReport, RequestReport};
@@ -236,6 +237,30 @@ pub struct OpticalRecord {
     pub damaged: u64,
     /// What the visitor's program has discarded.
     pub discarded: u64,
+}
+
+/// A loss of power at a meter that reports it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OutageRecord {
+    /// The meter.
+    pub meter: u32,
+    /// When mains were lost.
+    pub lost: Time,
+    /// When its capacitor was empty; none if mains returned before.
+    pub dark: Option<Time>,
+    /// When mains returned; none if the run ended first.
+    pub returned: Option<Time>,
+}
+
+/// A report of an outage, as the head-end got it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoticeRecord {
+    /// The meter.
+    pub meter: u32,
+    /// When it arrived.
+    pub time: Time,
+    /// What it says.
+    pub notice: Notice,
 }
 
 /// What a meter did about an order to its switch or its home.
@@ -508,6 +533,10 @@ pub struct Telemetry {
     pub requests: Vec<RequestRecord>,
     /// Sessions at optical ports that ended.
     pub optical: Vec<OpticalRecord>,
+    /// Losses of power that have ended, of meters that report them.
+    pub outages: Vec<OutageRecord>,
+    /// Reports of outages that have arrived.
+    pub notices: Vec<NoticeRecord>,
     /// What switches did.
     pub switches: Vec<SwitchRecord>,
     /// How demand response has changed the load.

@@ -17,7 +17,7 @@ use super::access::uniform;
 use super::config::OutagePolicy;
 use crate::Env;
 use crate::c1222::notice::Notice;
-use crate::time::{Duration, Instant, earlier};
+use crate::time::{Instant, earlier};
 
 /// Last gasps at most.
 pub const GASPS_MAX: usize = 3;
@@ -97,13 +97,3 @@ impl Outage {
         self.momentary
     }
 }
-
-/// The policy of a meter that reports nothing but the outage itself: for tests.
-#[cfg(test)]
-pub(super) const PROMPT: OutagePolicy = OutagePolicy {
-    debounce: Duration::from_secs(3),
-    gasps: 2,
-    spread: Duration::from_secs(4),
-    momentary: Duration::from_secs(60),
-    restoration: (Duration::from_secs(30), Duration::from_secs(30)),
-};

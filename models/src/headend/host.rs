@@ -16,7 +16,9 @@ use crate::event::Agenda;
 use crate::group;
 use crate::link::Direction;
 use crate::rng::Stream;
-use crate::telemetry::{KeyRecord, MessageRecord, NodeId, ReadRecord, RequestRecord, Side};
+use crate::telemetry::{
+    KeyRecord, MessageRecord, NodeId, NoticeRecord, ReadRecord, RequestRecord, Side,
+};
 use crate::time::{Duration, Time};
 
 /// A datagram on its way down.
@@ -339,6 +341,11 @@ impl<A: Agenda, X: Exchange> InstanceHost<'_, '_, A, X> {
                         mdms.take_register(rank, watt_hours, self.now);
                     }
                 }
+                HeadendEvent::Notice(notice) => self.context.telemetry.notices.push(NoticeRecord {
+                    meter,
+                    time: self.now,
+                    notice,
+                }),
                 HeadendEvent::Command(report) => self.record_command(meter, report),
                 HeadendEvent::Request(report) => {
                     self.context.telemetry.requests.push(RequestRecord {

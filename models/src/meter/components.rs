@@ -8,7 +8,7 @@ use bevy_ecs::component::Component;
 use bevy_ecs::query::QueryData;
 use firmware::meter::Meter;
 
-use super::{Attempt, Metering, Response, Service};
+use super::{Attempt, HoldUp, Metering, Response, Service};
 use crate::alarm::AlarmClock;
 use crate::clock::Clock;
 use crate::concentrator::Admission;
@@ -92,6 +92,8 @@ pub struct Supply {
     pub returned: bool,
     /// How far it has got on a shared medium.
     pub admission: Admission,
+    /// What carries it over a loss of power, where something does.
+    pub hold_up: Option<Box<HoldUp>>,
 }
 
 /// The meter's end of its link.

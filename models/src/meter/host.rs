@@ -49,10 +49,10 @@ struct Ending {
 impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
     /// Power comes on: the firmware will start after its boot time.
     pub fn power_on(&mut self) {
-        let supply = &mut *self.meter.supply;
-        if supply.powered {
+        if self.meter.supply.powered || self.ride_through() {
             return;
         }
+        let supply = &mut *self.meter.supply;
         supply.powered = true;
         supply.returned = supply.cycle > 0;
         let milestone = if supply.returned {
@@ -88,6 +88,13 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
         }
         self.measure();
         self.meter.supply.powered = false;
+        if !self.hold_up() {
+            self.go_dark(|image, utc, env| image.power_off(utc, env));
+        }
+    }
+
+    /// The firmware stops as `stop` tells it to.
+    pub(super) fn go_dark(&mut self, stop: impl FnOnce(&mut Meter, u32, &mut Env<'_>)) {
         self.meter.supply.running = false;
         self.meter.supply.cycle += 1;
         self.admit(Admission::Off, self.now);
@@ -95,7 +102,7 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
             self.context.pool.release(handle);
         }
         self.drop_waiting("unpowered");
-        self.with_firmware(|image, utc, env| image.power_off(utc, env));
+        self.with_firmware(stop);
         self.take_metering_events();
         self.drain_events();
         self.darken_home();
@@ -170,7 +177,7 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
 
     /// A datagram arrives: it is handled, waits for the processor, or is lost on a dead meter.
     pub fn arrive(&mut self, handle: Handle) {
-        if !self.meter.supply.running {
+        if !self.meter.supply.running || self.is_severed() {
             self.reject(handle, "link", "unpowered");
             return;
         }
@@ -234,7 +241,7 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
         if next.0 < self.context.fleet.duration.as_nanos() {
             self.post(next, Kind::Interval, number + 1);
         }
-        if !self.meter.supply.running {
+        if !self.meter.supply.running || !self.meter.supply.powered {
             return;
         }
         if self.meter.premise.metering.is_some() {

@@ -4,6 +4,7 @@ mod attempt;
 mod components;
 mod host;
 mod metering;
+mod outage;
 mod probe;
 mod response;
 mod sensor;
@@ -18,6 +19,7 @@ pub use components::{
 pub use host::MeterHost;
 pub(crate) use host::report_offset;
 pub use metering::{Metering, MeteringPlan};
+pub use outage::{HoldUp, HoldUpPlan};
 pub(crate) use probe::OPTICAL;
 pub use probe::Said;
 pub use response::{Rebound, Response, ResponsePlan};

@@ -29,6 +29,13 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
                 Channel::C1222 => C1222_PORT,
             };
             self.meter.processor.sent += 1;
+            if self.is_severed() {
+                let node = NodeId::Meter(placement.meter);
+                self.context
+                    .telemetry
+                    .reject(node, "link", "access_unpowered");
+                continue;
+            }
             if transmit.channel == Channel::Pana
                 && let Some(attempt) = &mut self.meter.firmware.attempt
             {

@@ -91,6 +91,11 @@ pub const OPTED_OUT: &str = "opted_out";
 /// An order to open.
 pub const DISCONNECT: &str = "disconnect";
 
+/// An outage that is over before it is long enough to be reported.
+pub const MOMENTARY: &str = "momentary";
+/// An outage that is long enough to be reported.
+pub const SUSTAINED: &str = "sustained";
+
 /// A local day of the meter ended.
 pub const DAY: &str = "day";
 /// The demand of a meter was reset.

@@ -41,6 +41,7 @@ pub const TABLES: &[&TableDef] = &[
     tables::DemandRow::TABLE,
     tables::ResponseRow::TABLE,
     tables::MdmsRow::TABLE,
+    tables::OutageRow::TABLE,
 ];
 
 /// Definition of a table.

@@ -419,6 +419,33 @@ table! {
 }
 
 table! {
+    /// One row per loss of power of a meter that reports it, in order of the time at which it was
+    /// lost.
+    pub table "outages" => OutageRow, OutageColumns {
+        /// Meter without power.
+        meter: u32 = Identifier,
+        /// When mains were lost.
+        lost_ns: i64 = Nanoseconds,
+        /// When the capacitor of the meter was empty; missing if mains returned before.
+        dark_ns: Option<i64> = Nanoseconds,
+        /// When mains returned; missing if the run ended before.
+        returned_ns: Option<i64> = Nanoseconds,
+        /// `sustained`, or `momentary`: over before it is long enough to be reported.
+        kind: &'static str = Identifier,
+        /// Last gasps that arrived at the head-end.
+        last_gasps: u32 = Count,
+        /// When the first of them arrived.
+        last_gasp_ns: Option<i64> = Nanoseconds,
+        /// `last_gasp_ns` - `lost_ns`.
+        last_gasp_latency_ns: Option<i64> = Nanoseconds,
+        /// When the message arrived that power had returned.
+        restoration_ns: Option<i64> = Nanoseconds,
+        /// `restoration_ns` - `returned_ns`.
+        restoration_latency_ns: Option<i64> = Nanoseconds,
+    }
+}
+
+table! {
     /// One row per device of a home area network and time bin, in order of meter and device.
     pub table "han" => HanRow, HanColumns {
         /// Meter whose home it is.

@@ -10,6 +10,7 @@ pub mod kpi;
 mod mdms;
 mod metering;
 mod optical;
+mod outages;
 mod requests;
 mod response;
 mod restoration;

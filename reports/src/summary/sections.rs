@@ -9,8 +9,8 @@ use super::table::Table;
 use crate::schema::{Row, TableDef, label};
 use crate::{
     AttackRow, AuthRow, CommandRow, DemandRow, Error, GridRow, HanRow, HeadendRow, KeyRow, MdmsRow,
-    MessageRow, MeterRow, OpticalRow, ReadRow, RegisterRow, RejectRow, RequestRow, ResponseRow,
-    Results, TrafficRow,
+    MessageRow, MeterRow, OpticalRow, OutageRow, ReadRow, RegisterRow, RejectRow, RequestRow,
+    ResponseRow, Results, TrafficRow,
 };
 
 pub(super) const NANOSECONDS: f64 = 1e9;
@@ -36,6 +36,7 @@ const SECTIONS: &[(&TableDef, Section)] = &[
     (DemandRow::TABLE, super::metering::demand),
     (ResponseRow::TABLE, super::response::responses),
     (MdmsRow::TABLE, super::mdms::mdms),
+    (OutageRow::TABLE, super::outages::outages),
 ];
 
 /// Adds the numbers of every table.

@@ -8,6 +8,7 @@ mod han;
 mod mdms;
 mod metering;
 mod optical;
+mod outage;
 mod response;
 mod rows;
 mod switching;
@@ -30,13 +31,14 @@ use models::telemetry::{
 use models::time::{Duration, Time};
 use reports::schema::tables::{
     AttackRow, AuthRow, CommandRow, DemandRow, GridRow, HanRow, HeadendRow, KeyRow, MdmsRow,
-    MessageRow, MeterRow, OpticalRow, ReadRow, RegisterRow, RejectRow, RequestRow, ResponseRow,
-    TrafficRow,
+    MessageRow, MeterRow, OpticalRow, OutageRow, ReadRow, RegisterRow, RejectRow, RequestRow,
+    ResponseRow, TrafficRow,
 };
 use reports::{Error, Provenance, TableWriter};
 
 use crate::run::FleetDomain;
 use crate::scenario::schema::{Keys, Table};
+use outage::Outages;
 pub(crate) use rows::key as key_row;
 use switching::Switching;
 use totals::MeterTotals;
@@ -85,6 +87,7 @@ struct Writers {
     demand: Option<TableWriter<DemandRow>>,
     demand_response: Option<TableWriter<ResponseRow>>,
     mdms: Option<TableWriter<MdmsRow>>,
+    outages: Option<TableWriter<OutageRow>>,
 }
 
 /// Records one run.
@@ -99,6 +102,7 @@ pub struct Recorder {
     channels: Vec<u64>,
     buffers: Buffers,
     switching: Switching,
+    outages: Outages,
     /// Whether meters are not part of this process, so that nobody says what falls due.
     meters_elsewhere: bool,
 }
@@ -163,6 +167,7 @@ impl Recorder {
             demand: writer(wanted(Table::Demand), folder, provenance)?,
             demand_response: writer(wanted(Table::DemandResponse), folder, provenance)?,
             mdms: writer(wanted(Table::Mdms), folder, provenance)?,
+            outages: writer(wanted(Table::Outages), folder, provenance)?,
         };
         let totals = vec![MeterTotals::default(); fleet.meters() as usize];
         let counts = Counts {
@@ -180,6 +185,7 @@ impl Recorder {
             counts,
             buffers: Buffers::default(),
             switching: Switching::default(),
+            outages: Outages::default(),
             meters_elsewhere: false,
         })
     }
@@ -226,6 +232,7 @@ impl Recorder {
         self.write_meters(domains)?;
         self.write_switching(now)?;
         self.write_mdms()?;
+        self.write_outages()?;
         let Writers {
             meters,
             auth,
@@ -245,6 +252,7 @@ impl Recorder {
             demand,
             demand_response,
             mdms,
+            outages,
         } = self.writers;
         finish(meters)?;
         finish(auth)?;
@@ -264,6 +272,7 @@ impl Recorder {
         finish(demand)?;
         finish(demand_response)?;
         finish(mdms)?;
+        finish(outages)?;
         Ok(self.counts)
     }
 
@@ -286,6 +295,8 @@ impl Recorder {
             let sum = buffers.attack_traffic.entry(traffic);
             sum.or_default().add(&count);
         }
+        self.outages.outages.append(&mut telemetry.outages);
+        self.outages.notices.append(&mut telemetry.notices);
         let switching = &mut self.switching;
         switching.commands.append(&mut telemetry.commands);
         switching.switches.append(&mut telemetry.switches);
@@ -313,6 +324,13 @@ impl Recorder {
         for read in telemetry.due.drain(..) {
             self.totals[read.meter as usize].fall_due(&read);
         }
+    }
+
+    fn write_outages(&mut self) -> Result<(), Error> {
+        for row in std::mem::take(&mut self.outages).rows(&self.fleet) {
+            push(&mut self.writers.outages, || row)?;
+        }
+        Ok(())
     }
 
     fn write_attacks(&mut self) -> Result<(), Error> {
@@ -580,6 +598,7 @@ pub fn conclude(domains: &mut [&mut FleetDomain], now: Time) {
         domain.world_mut().record_open_visits(now);
         domain.world_mut().record_registers(now);
         domain.world_mut().record_mdms(now);
+        domain.world_mut().record_outages(now);
         domain.world_mut().conclude_attacks(now);
     }
 }

@@ -22,7 +22,7 @@ use models::link::csma::Capture;
 use models::switching::batches;
 use models::time::{Duration, Time};
 
-use crate::scenario::schema::{self, Scenario};
+use crate::scenario::schema::{self, OutageReports, Scenario};
 use crate::scenario::switching::gap;
 use crate::scenario::{groups, optical, requests};
 
@@ -104,6 +104,7 @@ pub(crate) fn fleet(scenario: &Scenario, partition: Partition) -> Fleet {
             .as_ref()
             .map(|mdms| mdms.plan(scenario.headend.instances)),
         grid: scenario.grid.model(),
+        hold_up: scenario.outage_reports.as_ref().map(OutageReports::model),
         timeline,
         taps,
         capture: scenario
@@ -274,6 +275,7 @@ fn meter_firmware(
             timeout: report.timeout,
             attempts: report.attempts,
         },
+        outage: scenario.outage_reports.as_ref().map(OutageReports::policy),
         interval_s: interval_s(scenario),
         registration: scenario
             .traffic

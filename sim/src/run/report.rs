@@ -31,6 +31,7 @@ impl fmt::Display for Report {
         self.requests(f)?;
         self.commands(f)?;
         self.responses(f)?;
+        self.outages(f)?;
         self.han(f)?;
         self.optical(f)?;
         self.attacks(f)?;
@@ -347,6 +348,32 @@ impl Report {
             )?;
         }
         Ok(())
+    }
+
+    fn outages(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self
+            .summary
+            .get("outages.count")
+            .is_none_or(|all| all == 0.0)
+        {
+            return Ok(());
+        }
+        let [all, momentary, dark, heard, restored] = [
+            "outages.count",
+            "outages.momentary",
+            "outages.dark",
+            "outages.last_gasp_ratio",
+            "outages.restoration_ratio",
+        ]
+        .map(|path| self.number(path));
+        writeln!(
+            f,
+            "outages   {all} at meters, {momentary} momentary, {dark} longer than the capacitor"
+        )?;
+        let latency = self.quantiles("outages.last_gasp_latency_s");
+        writeln!(f, "          {heard} announced by a last gasp, {latency}")?;
+        let latency = self.quantiles("outages.restoration_latency_s");
+        writeln!(f, "          {restored} reported as restored, {latency}")
     }
 
     fn attacks(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

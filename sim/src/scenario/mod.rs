@@ -32,6 +32,7 @@ pub mod mdms;
 pub mod media;
 pub mod metering;
 pub mod optical;
+pub mod outage;
 mod parse;
 mod patch;
 mod record;

@@ -24,6 +24,7 @@ pub use super::mdms::Mdms;
 pub use super::media::{Band, Coverage, Fading, Medium, MeshPhy, MeshTopology, Technology, Tone};
 pub use super::metering::Metering;
 pub use super::optical::{FieldErrand, Optical, Probe};
+pub use super::outage::OutageReports;
 pub use super::replay::Replay;
 pub use super::requests::{Reading, Requests, Schedule};
 pub use super::switching::{Commands, Grid, Response, Switch};
@@ -67,6 +68,8 @@ record! {
         grid: Grid = Grid::default(),
         /// Which meters and concentrators lose power together.
         distribution: Distribution = Distribution::default(),
+        /// What meters say about a loss of power; nothing if absent.
+        outage_reports: Option<OutageReports> = None,
         /// Faults and actions at fixed times.
         timeline: Vec<Step> = Vec::new(),
         /// Passive observers of links; they change nothing.
@@ -693,12 +696,14 @@ choice! {
         DemandResponse,
         /// One row per meter and day of the meter data management system.
         Mdms,
+        /// One row per loss of power of a meter, with `outage_reports`.
+        Outages,
     }
 }
 
 impl Table {
     /// All tables.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Meters,
         Self::Auth,
         Self::Keys,
@@ -717,6 +722,7 @@ impl Table {
         Self::Demand,
         Self::DemandResponse,
         Self::Mdms,
+        Self::Outages,
     ];
 }
 

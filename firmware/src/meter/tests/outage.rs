@@ -2,7 +2,15 @@
 
 use super::*;
 use crate::c1222::notice::Notice;
-use crate::meter::outage::PROMPT;
+
+/// Two last gasps within seconds, and a restoration half a minute after the return, sharp.
+const PROMPT: OutagePolicy = OutagePolicy {
+    debounce: Duration::from_secs(3),
+    gasps: 2,
+    spread: Duration::from_secs(4),
+    momentary: Duration::from_secs(60),
+    restoration: (Duration::from_secs(30), Duration::from_secs(30)),
+};
 
 fn joined(adapt: impl FnOnce(&mut Config)) -> Pair {
     let mut pair = Pair::with_config([7; 16], SwitchPolicy::default(), |config| {

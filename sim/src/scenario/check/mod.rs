@@ -12,6 +12,7 @@ mod live;
 mod mdms;
 mod metering;
 mod optical;
+mod outage;
 mod plan;
 mod population;
 mod requests;
@@ -48,6 +49,7 @@ pub(super) fn check(scenario: &Scenario, survey: Survey, report: &mut Report) {
     requests::check(scenario, &mut judge);
     metering::check(scenario, &mut judge);
     mdms::check(scenario, &mut judge);
+    outage::check(scenario, &mut judge);
 }
 
 /// Finds places and collects verdicts.
