@@ -113,9 +113,9 @@ fn a_stolen_key_commands_all_members_until_the_next_one() {
 
 #[test]
 fn a_replayed_order_is_refused_by_everybody() {
-    let attacker = r#"attackers=[(name: "echo", position: Tap, start: "40min",
+    let attacker = r#"attackers=[(name: "echo", position: Tap, start: "40min", stop: "50min",
         attack: Replay(delay: "20s", protocols: C1222))]"#;
-    let report = usurped("replayed", &[attacker, "duration=1h"]);
+    let report = usurped("replayed", &[attacker]);
     assert_eq!(metric(&report, "attacks.datagrams_accepted"), 0.0);
     let causes = report.summary.breakdown("attacks.causes");
     assert!(causes["replay"] >= 500, "{causes:?}");
