@@ -132,7 +132,7 @@ impl Attackers {
         };
         let (cell, orders) = (&mut self.cells[index], &mut self.orders);
         cell.with(fleet, now, orders, |act, scene| {
-            act.learn(meter, key, scene)
+            act.learn(meter, key, scene);
         });
         self.carry_out(index, fleet, agenda, pool);
     }
