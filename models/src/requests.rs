@@ -21,6 +21,8 @@ pub struct RequestPlan {
     pub cohort: Option<usize>,
     /// Share of these meters, in billionths: the same meters for the same share.
     pub fraction_ppb: u32,
+    /// Of these, the share that an earlier plan has asked already, in billionths.
+    pub except_ppb: u32,
     /// Window over which the meters are asked, one after the other.
     pub window: Duration,
     /// When the first ones are asked.
@@ -42,9 +44,11 @@ impl RequestPlan {
             None => (0, fleet.meters()),
         };
         let place = meter.checked_sub(first).filter(|place| *place < count)?;
-        let mut stream = Stream::new(fleet.seed, meter, Purpose::Requests);
-        stream
-            .chance(self.fraction_ppb)
+        let chosen = |fraction_ppb| {
+            let mut stream = Stream::new(fleet.seed, meter, Purpose::Requests);
+            stream.chance(fraction_ppb)
+        };
+        (chosen(self.fraction_ppb) && !chosen(self.except_ppb))
             .then(|| self.window.scaled(u64::from(place), u64::from(count)))
     }
 }

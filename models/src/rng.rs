@@ -55,6 +55,8 @@ pub enum Purpose {
     Participation = 34,
     /// Which events of demand response a household opts out of, and when.
     OptOut = 35,
+    /// The octets of a firmware image.
+    Image = 36,
     /// Where a meter that shares no medium stands.
     Site = 40,
     /// How long the router of a home takes to return.

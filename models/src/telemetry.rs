@@ -11,7 +11,7 @@ use firmware::c1222::notice::Notice;
 use firmware::crypto::Work;
 use firmware::han::Content;
 use firmware::headend::{CommandReport, RequestReport};
-use firmware::meter::SwitchStep;
+use firmware::meter::{ImageEvent, SwitchStep};
 use firmware::metrology::Registers;
 use firmware::ukmf::KeySummary;
 
@@ -261,6 +261,17 @@ pub struct NoticeRecord {
     pub time: Time,
     /// What it says.
     pub notice: Notice,
+}
+
+/// What became of a firmware image at a meter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ImageRecord {
+    /// When.
+    pub time: Time,
+    /// The meter.
+    pub meter: u32,
+    /// What.
+    pub event: ImageEvent,
 }
 
 /// What a meter did about an order to its switch or its home.
@@ -537,6 +548,8 @@ pub struct Telemetry {
     pub outages: Vec<OutageRecord>,
     /// Reports of outages that have arrived.
     pub notices: Vec<NoticeRecord>,
+    /// What became of firmware images.
+    pub images: Vec<ImageRecord>,
     /// What switches did.
     pub switches: Vec<SwitchRecord>,
     /// How demand response has changed the load.

@@ -163,3 +163,27 @@ fn what_only_full_metering_has_is_read_of_nobody_else() {
         }
     }
 }
+
+const ONE_WAY: &str = r#"Scenario(
+    name: "one_way",
+    seed: 8,
+    duration: "12h",
+    cohorts: [(name: "homes", count: 100, medium: "wan")],
+    media: {"wan": Wan(loss: "10%")},
+    traffic: (register: false, report: (one_way: true)),
+)"#;
+
+#[test]
+fn one_way_reports_save_the_responses_and_lose_what_is_lost() {
+    let one_way = run_text("one_way", ONE_WAY, &[]);
+    let two_way = run_text("two_way", ONE_WAY, &["traffic.report.one_way=false"]);
+    let [due, delivered] = ["reads.due", "reads.delivered"].map(|path| metric(&one_way, path));
+    // Every report is one datagram of which one in ten is lost: four standard deviations of it.
+    let spread = 4.0 * (0.1 * 0.9 * due).sqrt() / due;
+    let ratio = delivered / due;
+    assert!((ratio - 0.9).abs() < spread + 0.01, "{ratio} of {due}");
+    assert!(metric(&two_way, "reads.completeness_ratio") > 0.99);
+    let octets = |report| metric(report, "traffic.c1222_bytes");
+    let ratio = octets(&one_way) / octets(&two_way);
+    assert!(ratio < 0.6, "{ratio}: no responses, nothing twice");
+}

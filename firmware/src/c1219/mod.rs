@@ -19,6 +19,7 @@
 //! | [`profile`], [`blocks`] | decade 6: load profile |
 //! | [`log`] | decade 7: history and event logs |
 //! | [`switch`] | MT0 and manufacturer procedure 0: the service switch |
+//! | [`image`] | MT3 to MT6 and manufacturer procedure 1: firmware images |
 //!
 //! Layouts are those of C12.19-2008. This meter writes them with DATA_ORDER 0, TM_FORMAT 2 and
 //! CHAR_FORMAT 1: integers least significant octet first, dates as octets, ISO 646 text padded
@@ -28,8 +29,8 @@
 //! The text of the standard is not public; the layouts follow published parsers and captures.
 //! Uncertain are: the codes of the nameplate, RDATE of weekly and monthly days, the order of days
 //! in ST54, the use of event numbers in ST74 and ST76, the frequency's ID_CODE in ST12. The layouts
-//! of MT0 and of manufacturer procedure 0 are this project's own, because those of the standard
-//! load control tables (ST110 to ST118) cannot be verified.
+//! of manufacturer tables and procedures are this project's own, because those of the standard
+//! tables for load control (ST110 to ST118) cannot be verified, and none is for images.
 
 pub mod access;
 pub mod blocks;
@@ -39,6 +40,7 @@ pub mod codec;
 pub mod format;
 pub mod general;
 pub mod identity;
+pub mod image;
 pub mod log;
 pub mod number;
 pub mod procedure;

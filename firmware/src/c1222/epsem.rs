@@ -74,6 +74,12 @@ impl Control {
         Self(self.0 | 0x10)
     }
 
+    /// The same with the flag of a proxy.
+    #[must_use]
+    pub const fn proxied(self) -> Self {
+        Self(self.0 | 0x20)
+    }
+
     /// The octet.
     pub const fn octet(self) -> u8 {
         self.0

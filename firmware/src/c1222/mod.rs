@@ -17,6 +17,7 @@
 //! | [`node`], [`reject`] | one end of an association: keys, freshness, matching |
 //! | [`session`] | what Logon opens |
 //! | [`interval`], [`registrar`], [`native`] | interval data as a push; who is registered, and where |
+//! | [`relay`] | forwards messages by their titles, without keys |
 //!
 //! The text of the standard is not public: clauses and layouts follow RFC 6142, published parsers
 //! and captured traffic. All multi-octet integers are big-endian, except inside table data.
@@ -73,6 +74,7 @@ pub mod notice;
 pub mod outbox;
 pub mod registrar;
 pub mod reject;
+pub mod relay;
 pub mod security;
 pub mod segment;
 pub mod service;

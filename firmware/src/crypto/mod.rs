@@ -11,6 +11,7 @@
 mod aes_block;
 mod ccm;
 mod cmac;
+mod digest;
 mod eax;
 pub mod eax_prime;
 mod kdf;
@@ -26,6 +27,7 @@ pub use aes_block::AesKey;
 pub(crate) use aes_block::BlockMode;
 pub use ccm::{CCM_NONCE_LEN, CcmKey, CcmTag};
 pub use cmac::CmacKey;
+pub use digest::Digest;
 pub use eax::{EaxKey, TagMismatch};
 pub use kdf::kdf;
 pub use mac::{Integrity, MacKey, Tag};

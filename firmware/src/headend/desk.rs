@@ -159,16 +159,7 @@ impl Headend {
             ..Options::default()
         };
         let meter = *subscriber.node.peer();
-        let put = |writer: &mut Writer<'_>| -> Result<(), Error> {
-            match (current, &active.profile) {
-                (Some(message), _) => message
-                    .calls
-                    .iter()
-                    .try_for_each(|call| call.put(&meter, active.sequence, utc, writer)),
-                (None, Some(profile)) => profile.put(writer),
-                (None, None) => Ok(()),
-            }
-        };
+        let put = |writer: &mut Writer<'_>| active.put(&meter, utc, writer);
         let mut message = [0; REQUEST_MAX];
         let (keys, node) = (&mut subscriber.keys, &mut subscriber.node);
         let built = node.request(&options, keys, utc, &mut message, put, env);

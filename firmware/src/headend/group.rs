@@ -189,6 +189,7 @@ impl Group {
             class: Class::Configuration,
             messages: vec![Message::new(calls)],
             profile: None,
+            image: None,
             tolerant: false,
             persistence: self.policy.persistence,
         };

@@ -6,6 +6,7 @@
 //! to the service switches of meters and requests - reads, writes, procedures, sessions - wait in
 //! queues and go out under the same keys.
 
+mod active;
 mod commands;
 mod config;
 mod desk;
@@ -14,6 +15,7 @@ mod image;
 mod profile;
 mod request;
 mod requests;
+mod rollout;
 mod service;
 mod subscriber;
 mod task;
@@ -23,6 +25,7 @@ pub use config::{Config, Subscription};
 pub use group::{GroupPolicy, GroupTransmit, seal_group_order};
 pub use image::{Alarm, Headend, HeadendEvent, StoreAccess, Transmit};
 pub use request::{RequestOrder, RequestOutcome, RequestPolicy, RequestReport};
+pub use rollout::Rollout;
 pub use task::{Call, Class, Message, Part, Persistence, ProfileScope, Task};
 
 pub use crate::meter::Channel;

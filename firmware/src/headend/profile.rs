@@ -435,6 +435,7 @@ mod tests {
                 depth,
                 password: None,
             }),
+            image: None,
             tolerant: false,
             persistence: Persistence {
                 attempts: 1,

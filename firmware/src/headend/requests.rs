@@ -17,13 +17,14 @@ use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use super::active::{Active, Verdict, refusal};
 use super::profile::ProfileRead;
 use super::request::{RequestOrder, RequestOutcome, RequestPolicy, RequestReport};
-use super::task::{Class, Message, Task};
-use crate::c1219::procedure::{Outcome, ResultCode};
+use super::rollout::ImageSend;
+use super::task::{Class, Task};
 use crate::c1222::acse::Authentication;
 use crate::c1222::epsem::{Payload, ResponseControl};
-use crate::c1222::service::{Blocks, Response, ResponseCode};
+use crate::c1222::service::Response;
 use crate::c1222::session::Session;
 use crate::meter::Interval;
 use crate::time::{Duration, Instant, earlier};
@@ -48,31 +49,6 @@ impl Queued {
     fn place(&self) -> Place {
         (self.task.class, self.order.due, self.arrival)
     }
-}
-
-/// A request that is being made.
-#[derive(Debug)]
-pub(super) struct Active {
-    pub(super) report: RequestReport,
-    pub(super) task: Arc<Task>,
-    /// The load profile read, once the messages of the task are done.
-    pub(super) profile: Option<ProfileRead>,
-    /// Index of the message at hand.
-    message: usize,
-    /// SEQ_NBR of the procedures in it.
-    pub(super) sequence: u8,
-    /// Transmissions of the message at hand, those without a session included.
-    attempts: u32,
-    /// Whether the message at hand has been sent.
-    sent: bool,
-    /// What the meter answered that may be different the next time.
-    busy: Option<ResponseCode>,
-    invocation: Option<u32>,
-    /// Key id and IV of the message that waits for its response.
-    authentication: Option<Authentication>,
-    /// When it is sent, sent again or given up.
-    due: Instant,
-    exchanges: u32,
 }
 
 /// What to do next for a meter.
@@ -119,6 +95,8 @@ pub(super) struct Requests {
     blocked: BTreeMap<u32, Vec<Queued>>,
     /// Requests that pause while more urgent ones to their meter are made, the latest last.
     suspended: BTreeMap<u32, Vec<Active>>,
+    /// When the rate of images allows the next message with blocks.
+    next_slot: Instant,
     /// Deadlines of active requests, by time and rank.
     due: BTreeSet<(Instant, u32)>,
     /// Messages that wait for a response.
@@ -231,11 +209,16 @@ impl Requests {
         if !pauses || active.task.class <= class {
             return false;
         }
+        self.suspend(rank);
+        true
+    }
+
+    /// Lets the request to the meter rest until [`release`](Self::release).
+    fn suspend(&mut self, rank: u32) {
         if let Some(active) = self.active.remove(&rank) {
             self.due.remove(&(active.due, rank));
             self.suspended.entry(rank).or_default().push(active);
         }
-        true
     }
 
     /// Lets others have the meter: the one that was suspended last, or those that wait.
@@ -258,10 +241,12 @@ impl Requests {
     fn begin(&mut self, queued: Queued, report: RequestReport, now: Instant) {
         let rank = queued.order.rank;
         let profile = ProfileRead::begin(&queued.task, queued.task.messages.is_empty());
+        let image = ImageSend::begin(&queued.task);
         let active = Active {
             report,
             profile,
             task: queued.task,
+            image,
             message: 0,
             sequence: self.next_sequence(rank),
             attempts: 0,
@@ -271,6 +256,7 @@ impl Requests {
             authentication: None,
             due: now,
             exchanges: 0,
+            slotted: false,
         };
         self.active.insert(rank, active);
         self.due.insert((now, rank));
@@ -323,6 +309,20 @@ impl Requests {
             self.end(rank, outcome, now);
             return step;
         }
+        if reachable
+            && !active.slotted
+            && let Some(airtime) = active.image.as_ref().and_then(ImageSend::airtime)
+        {
+            // Images share a rate: this message has its turn when those before it have had theirs.
+            let slot = self.next_slot.max(now);
+            self.next_slot = slot + airtime;
+            active.slotted = slot > now;
+            if active.slotted {
+                self.reschedule(rank, slot);
+                return step;
+            }
+        }
+        active.slotted = false;
         active.attempts += 1;
         if reachable {
             self.reschedule(rank, now + persistence.timeout);
@@ -416,8 +416,16 @@ impl Requests {
                 }
             }
         }
-        let judged = match &mut active.profile {
-            Some(profile) => profile.take(&responses, known).map(|()| {
+        let judged = match (&mut active.profile, &mut active.image) {
+            (None, Some(image)) => {
+                image
+                    .take(&responses, active.sequence, (known.1, now))
+                    .map(|asked| {
+                        let refused = refusal(&responses, false, &mut active.report);
+                        asked.unwrap_or(refused)
+                    })
+            }
+            (Some(profile), _) => profile.take(&responses, known).map(|()| {
                 learnt.intervals = core::mem::take(&mut profile.intervals);
                 learnt.read_until_s = profile.read_until_s;
                 let measured = learnt
@@ -427,7 +435,7 @@ impl Requests {
                 active.report.intervals += measured.count() as u32;
                 refusal(&responses, false, &mut active.report)
             }),
-            None => active.judge(&responses, now, &mut learnt),
+            (None, None) => active.judge(&responses, now, &mut learnt),
         };
         match judged {
             Ok(Verdict::Done) => self.proceed(rank, now),
@@ -451,9 +459,10 @@ impl Requests {
             return;
         };
         (active.attempts, active.sent, active.busy) = (0, false, None);
-        let done = match &active.profile {
-            Some(profile) => profile.is_done() || active.exchanges >= PROFILE_EXCHANGES_MAX,
-            None => {
+        let done = match (&active.profile, &active.image) {
+            (None, Some(image)) => image.is_done(),
+            (Some(profile), _) => profile.is_done() || active.exchanges >= PROFILE_EXCHANGES_MAX,
+            (None, None) => {
                 active.message += 1;
                 let over = active.message >= active.task.messages.len();
                 active.profile = ProfileRead::begin(&active.task, over);
@@ -471,10 +480,21 @@ impl Requests {
             return;
         }
         let sequence = self.next_sequence(rank);
-        if let Some(active) = self.active.get_mut(&rank) {
-            active.sequence = sequence;
+        let Some(active) = self.active.get_mut(&rank) else {
+            return;
+        };
+        active.sequence = sequence;
+        let pause = active.image.as_ref().and_then(ImageSend::resumes_at);
+        let class = active.task.class;
+        self.reschedule(rank, pause.map_or(now, |at| at.max(now)));
+        // What takes long gives way to what is more urgent, between two of its messages.
+        let blocked = self.blocked.get(&rank);
+        if blocked.is_some_and(|queue| queue.iter().any(|queued| queued.task.class < class)) {
+            self.suspend(rank);
+            for queued in self.blocked.remove(&rank).into_iter().flatten() {
+                self.ready.insert(queued.place(), queued);
+            }
         }
-        self.reschedule(rank, now);
     }
 
     fn reschedule(&mut self, rank: u32, due: Instant) {
@@ -496,108 +516,5 @@ impl Requests {
             });
             self.release(rank, now);
         }
-    }
-}
-
-impl Active {
-    /// The message at hand, unless the load profile is being read.
-    pub(super) fn current(&self) -> Option<&Message> {
-        self.task
-            .messages
-            .get(self.message)
-            .filter(|_| self.profile.is_none())
-    }
-
-    /// Whether no response to the message at hand means that all went well.
-    fn content_with_silence(&self) -> bool {
-        let message = self.current();
-        message.is_some_and(|message| message.response == ResponseControl::OnException)
-    }
-
-    /// How a request ends of which all attempts were in vain.
-    const fn verdict_in_vain(&self) -> RequestOutcome {
-        match (self.busy, self.report.issued) {
-            (Some(code), _) => RequestOutcome::Denied(code),
-            (None, Some(_)) => RequestOutcome::Unanswered,
-            (None, None) => RequestOutcome::Unreachable,
-        }
-    }
-
-    /// What the responses to the message at hand mean for the request.
-    fn judge(
-        &mut self,
-        responses: &[Response<'_>],
-        now: Instant,
-        learnt: &mut Learnt,
-    ) -> Result<Verdict, Error> {
-        const COUNT: Error = Error::Malformed("service list");
-        let task = Arc::clone(&self.task);
-        let message = task.messages.get(self.message).ok_or(COUNT)?;
-        let services: usize = message.calls.iter().map(|call| call.services()).sum();
-        if responses.len() > services || responses.is_empty() && message.expects_answers() {
-            return Err(COUNT);
-        }
-        let mut left = responses;
-        for call in &message.calls {
-            let Some((own, rest)) = left.split_at_checked(call.services()) else {
-                break;
-            };
-            left = rest;
-            if own.iter().all(|response| response.code == ResponseCode::Ok) {
-                let change = call.session_change(own, self.authentication, now)?;
-                learnt.session.extend(change);
-                learnt.register_wh = learnt.register_wh.or(call.register_wh(own));
-            }
-            if let (Some(procedure), Some(read)) = (call.procedure(), own.last())
-                && read.code == ResponseCode::Ok
-            {
-                let outcome = Outcome::parse(Blocks::new(read.data).single()?)?;
-                let ours = outcome.answers(procedure, self.sequence);
-                let completed =
-                    matches!(outcome.result, ResultCode::Completed | ResultCode::Accepted);
-                if !ours || !completed {
-                    self.report.refused += 1;
-                    if !task.tolerant {
-                        return Ok(Verdict::Ended(if ours {
-                            RequestOutcome::Failed(outcome.result)
-                        } else {
-                            RequestOutcome::Unintelligible
-                        }));
-                    }
-                }
-            }
-        }
-        Ok(refusal(responses, task.tolerant, &mut self.report))
-    }
-}
-
-/// What a response means for its request.
-enum Verdict {
-    /// The message is done.
-    Done,
-    /// The meter may do it the next time.
-    Again(ResponseCode),
-    Ended(RequestOutcome),
-}
-
-/// What refused services mean; counts them.
-fn refusal(responses: &[Response<'_>], tolerant: bool, report: &mut RequestReport) -> Verdict {
-    let refused = responses
-        .iter()
-        .filter(|response| response.code != ResponseCode::Ok);
-    let Some(first) = refused.clone().next() else {
-        return Verdict::Done;
-    };
-    if matches!(
-        first.code,
-        ResponseCode::Bsy | ResponseCode::Dnr | ResponseCode::Dlk
-    ) {
-        return Verdict::Again(first.code);
-    }
-    report.refused += refused.count() as u32;
-    if tolerant {
-        Verdict::Done
-    } else {
-        Verdict::Ended(RequestOutcome::Denied(first.code))
     }
 }

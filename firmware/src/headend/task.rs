@@ -7,6 +7,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::requests::SessionChange;
+use super::rollout::Rollout;
 use crate::c1219::Format;
 use crate::c1219::procedure::{Initiate, ProcedureId};
 use crate::c1219::registers::{Block, RegisterData, RegisterView};
@@ -231,7 +232,7 @@ fn put_group_key(key: &GroupKey, writer: &mut Writer<'_>) -> Result<(), Error> {
     put_service(writer, |writer| write.emit(writer))
 }
 
-fn put_procedure(
+pub(super) fn put_procedure(
     procedure: ProcedureId,
     sequence: u8,
     parameters: &[u8],
@@ -328,6 +329,8 @@ pub struct Task {
     pub messages: Vec<Message>,
     /// Read the load profile after that.
     pub profile: Option<ProfileScope>,
+    /// Send and activate this image; then there are no messages and no profile.
+    pub image: Option<Arc<Rollout>>,
     /// Go on when the meter refuses a service.
     pub tolerant: bool,
     /// How persistently.

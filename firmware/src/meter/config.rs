@@ -38,6 +38,8 @@ pub struct ReportPolicy {
     pub timeout: Duration,
     /// Transmissions before the report waits for the next one.
     pub attempts: u32,
+    /// Whether reports want no response: what is lost is only found by whoever reads the meter.
+    pub one_way: bool,
 }
 
 /// What a meter says about a loss of power.

@@ -5,6 +5,7 @@
 //! logs and whatever was written. A device keeps nothing before somebody has asked for something;
 //! until then everything it shows is that of the factory.
 
+mod bank;
 mod factory;
 mod journal;
 mod measured;
@@ -25,11 +26,12 @@ use alloc::vec::Vec;
 
 use zeroize::Zeroize;
 
-use super::switch::{Answer as SwitchAnswer, Source, Switch, SwitchPolicy, SwitchStep};
+use super::switch::{Answer as SwitchAnswer, Source, Switch, SwitchPolicy, SwitchStep, draw};
 use crate::Env;
 use crate::c1218;
 use crate::c1219::access::{Groups, Password, Permissions};
 use crate::c1219::codec::{Encoder, Window};
+use crate::c1219::image;
 use crate::c1219::log::EventCode;
 use crate::c1219::procedure::{Initiate, ProcedureId, ResultCode};
 use crate::c1222::epsem::{Mode, put_service};
@@ -37,9 +39,12 @@ use crate::c1222::service::{
     self, Identification, Read, Request, Response, ResponseCode, Selector, TableId, Write,
     put_read_data,
 };
+use crate::crypto::CmacKey;
 use crate::metrology::{self, Metrology, Utc};
 use crate::time::{Duration, Instant, earlier};
 use crate::wire::{Error, Writer};
+use bank::Bank;
+pub use bank::{ImageEvent, ImageStep};
 pub use measured::TABLES as METERED_TABLES;
 
 use journal::{EventLog, History, WRONG_PASSWORD};
@@ -68,6 +73,8 @@ pub struct DeviceConfig {
     pub switch: SwitchPolicy,
     /// The optical port.
     pub optical: c1218::Policy,
+    /// The key under which the vendor signs images; a meter without one takes none.
+    pub vendor_key: Option<CmacKey>,
 }
 
 /// The rights under which the services of one message are served.
@@ -153,7 +160,9 @@ impl Posted {
 
     /// The firmware has started: a procedure that ordered it is complete.
     fn finish_restart(&mut self) {
-        if matches!(self.procedure.procedure(), 0 | 1) && self.result == ResultCode::Accepted {
+        let restarts = matches!(self.procedure.procedure(), 0 | 1)
+            || self.procedure.procedure() == image::ACTIVATE.procedure();
+        if restarts && self.result == ResultCode::Accepted {
             self.result = ResultCode::Completed;
         }
     }
@@ -181,6 +190,8 @@ struct State {
     self_reads_read: u16,
     /// When the firmware starts anew.
     restart_at: Option<Instant>,
+    /// Once an image has been offered.
+    bank: Option<Box<Bank>>,
 }
 
 /// An end device; nothing is kept before somebody has asked for something.
@@ -290,7 +301,7 @@ impl Device {
                 ResponseCode::Bsy
             }
             Request::Write(write) => {
-                let written = self.write(write, *session, &context, env.now);
+                let written = self.write(write, *session, &context, env);
                 written.err().unwrap_or(ResponseCode::Ok)
             }
             Request::Security(password) => self.authorise(password, session, &context),
@@ -323,16 +334,19 @@ impl Device {
     /// When the switch moves next, or a pending table becomes valid.
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         let state = self.state.as_ref()?;
-        let activity = earlier(state.activate_at, state.restart_at);
+        let bank = state.bank.as_ref().and_then(|bank| bank.poll_timeout());
+        let activity = earlier(state.activate_at, earlier(state.restart_at, bank));
         earlier(state.switch.poll_timeout(), activity)
     }
 
-    /// Whether a procedure has ordered the firmware to start anew, and it is time.
+    /// Whether the firmware is to start anew now: a procedure has ordered it, or an image takes over.
     pub(super) fn take_restart(&mut self, now: Instant) -> bool {
         let Some(state) = &mut self.state else {
             return false;
         };
-        let due = state.restart_at.take_if(|at| *at <= now).is_some();
+        let ordered = state.restart_at.take_if(|at| *at <= now).is_some();
+        let bank = state.bank.as_mut();
+        let due = bank.is_some_and(|bank| bank.take_over(now)) || ordered;
         if due && let Some(posted) = &mut state.posted {
             posted.finish_restart();
         }
@@ -402,6 +416,7 @@ impl Device {
                 correction_s: 0,
                 self_reads_read: 0,
                 restart_at: None,
+                bank: None,
             })
         })
     }
@@ -435,6 +450,9 @@ impl Device {
             // DATA_ACCESS_METHOD of ST0: by offset alone.
             Selector::Default | Selector::Indices(..) => return Err(ResponseCode::Sns.into()),
         };
+        if read.table == image::DATA && context.config.vendor_key.is_some() {
+            return Err(ResponseCode::Isc.into());
+        }
         let mut measure = Window::measuring();
         let mut out = Encoder::new(&mut measure);
         // Whether a table exists is told by ST0, which everybody may read.
@@ -472,20 +490,26 @@ impl Device {
         write: &Write<'_>,
         session: Session,
         context: &Context<'_>,
-        now: Instant,
+        env: &mut Env<'_>,
     ) -> Result<(), ResponseCode> {
+        let now = env.now;
         match write.selector {
             Selector::Full | Selector::Offset(..) => {}
             Selector::Default | Selector::Indices(..) => return Err(ResponseCode::Sns),
         }
         let id = write.table;
-        let exists = !id.is_manufacturer() && self.is_writable(id.number());
+        let image = context.config.vendor_key.as_ref();
+        let image = image.filter(|_| matches!(id, image::MANIFEST | image::DATA));
+        let exists = !id.is_manufacturer() && self.is_writable(id.number()) || image.is_some();
         if !exists || id.is_pending() && !tables::can_wait(id.number()) {
             return Err(ResponseCode::Iar);
         }
         let rule = self.permission(id.0 & Self::SUBJECT);
         if !session.secured || !rule.is_some_and(|rule| rule.may_write(session.groups)) {
             return Err(ResponseCode::Isc);
+        }
+        if let Some(key) = image {
+            return self.write_image(write, key, session, context, env);
         }
         if id == TableId::standard(7) {
             return self.write_procedure(write, session, context, now);

@@ -7,7 +7,7 @@ use alloc::sync::Arc;
 use super::access::{Access, AccessEvent};
 use super::backlog::Interval;
 use super::config::{Config, Provisioning};
-use super::device::{Device, SwitchEvent};
+use super::device::{Device, ImageEvent, SwitchEvent};
 use super::optical::OpticalPort;
 use super::outage::Outage;
 use super::reporter::{self, Reporter};
@@ -72,6 +72,8 @@ pub enum MeterEvent {
     KeyEnded(KeySummary),
     /// An order to the service switch was taken, carried out, taken back or refused.
     Switch(SwitchEvent),
+    /// A firmware image was offered, refused, verified or activated.
+    Image(ImageEvent),
     /// Something was discarded that no datagram at hand is to blame for.
     Discarded(Reject),
 }
@@ -412,7 +414,8 @@ impl Meter {
     /// The oldest event.
     pub fn poll_event(&mut self) -> Option<MeterEvent> {
         let event = self.events.pop_front();
-        event.or_else(|| self.device.poll_event().map(MeterEvent::Switch))
+        let event = event.or_else(|| self.device.poll_event().map(MeterEvent::Switch));
+        event.or_else(|| self.device.poll_image_event().map(MeterEvent::Image))
     }
 
     /// Takes note of the voltage on the load side of the open service switch.
@@ -448,6 +451,11 @@ impl Meter {
             len,
             retransmission,
         })
+    }
+
+    /// Version of the firmware that runs: major in the upper octet, minor in the lower.
+    pub fn running_version(&self) -> u16 {
+        self.device.running_version()
     }
 
     /// Whether the head-end has granted access.

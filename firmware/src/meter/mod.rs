@@ -35,7 +35,7 @@ pub use backlog::Interval;
 pub use config::{Config, OutagePolicy, Provisioning, Reauthentication, ReportPolicy};
 pub use curtailment::Lift;
 pub(crate) use device::METER_REGISTERS;
-pub use device::{DeviceConfig, METERED_TABLES, SwitchEvent};
+pub use device::{DeviceConfig, ImageEvent, ImageStep, METERED_TABLES, SwitchEvent};
 pub(crate) use group::put_order as put_group_order;
 pub(crate) use image::end_reason;
 pub use image::{Channel, Meter, MeterEvent, Transmit};

@@ -1,8 +1,9 @@
 //! C12.22 traffic of the meter: registration, interval reports, and what it is asked for.
 //!
-//! Segments of long messages are put together here and cut here. One request is outstanding at a time. A request that is not answered is built anew, under
-//! whatever key is current then, until its attempts are used up; intervals that were not
-//! confirmed go with the next report.
+//! Segments of long messages are put together here and cut here. One request is outstanding at a
+//! time. A request that is not answered is built anew, under whatever key is current then, until
+//! its attempts are used up; intervals that were not confirmed go with the next report. One-way
+//! reports (response control "never") are sent once and forgotten.
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -173,7 +174,8 @@ impl Reporter {
         utc: u32,
         env: &mut Env<'_>,
     ) {
-        if self.outstanding.is_some() || self.left {
+        // A message without a response is not outstanding, but it has to leave before the next.
+        if self.outstanding.is_some() || self.left || !self.request.is_empty() {
             return;
         }
         if config.registration.is_some() && self.registered_until.is_none_or(|at| at <= env.now) {
@@ -460,6 +462,14 @@ impl Reporter {
             return;
         };
         self.request.put(&message[..sent.len], attempt > 1);
+        if let Purpose::Report(end_utc_s) = purpose
+            && config.report.one_way
+        {
+            // As good as delivered: nobody will tell. More than fits goes at the next occasion.
+            self.backlog.confirm(end_utc_s);
+            self.report_due = self.backlog.unconfirmed_len() > 0;
+            return;
+        }
         self.outstanding = Some(Outstanding {
             purpose,
             invocation: sent.invocation,
@@ -563,7 +573,10 @@ impl Reporter {
             end_utc_s = interval.end_utc_s;
         }
         let end = EndTime::from_utc(end_utc_s)?;
-        let options = options(config.report.mode, Some(Qualifier::NOTIFICATION));
+        let mut options = options(config.report.mode, Some(Qualifier::NOTIFICATION));
+        if config.report.one_way {
+            options.response = ResponseControl::Never;
+        }
         let intervals = &values[..count];
         let write = |writer: &mut Writer<'_>| interval::put_push(writer, 0, end, intervals);
         let sent = self

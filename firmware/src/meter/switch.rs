@@ -517,7 +517,7 @@ impl Switch {
 }
 
 /// The next 64 random bits (SplitMix64): delays are spread, not secret.
-const fn draw(random: &mut u64) -> u64 {
+pub(super) const fn draw(random: &mut u64) -> u64 {
     *random = random.wrapping_add(0x9E37_79B9_7F4A_7C15);
     let mut bits = *random;
     bits = (bits ^ bits >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);

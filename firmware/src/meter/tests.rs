@@ -11,6 +11,7 @@ use super::*;
 use crate::c1219::access::{Groups, Password};
 use crate::c1222::aptitle::Title;
 use crate::c1222::epsem::Mode;
+use crate::crypto::CmacKey;
 use crate::crypto::Work;
 use crate::eap::AuthenticatorConfig;
 use crate::eap::psk::LongTermKeys;
@@ -21,6 +22,8 @@ use crate::{Env, Reject, c1218, pana, ukmf};
 const UTC: u32 = 1_768_435_200;
 /// Wrong passwords that lock the optical port.
 const LOCKOUT: u32 = 3;
+/// The key that signs images.
+const VENDOR_KEY: [u8; 16] = [0x56; 16];
 const METER: &str = "10.0.0.1:716";
 
 struct Pair {
@@ -71,6 +74,7 @@ impl Pair {
                 mode: Mode::Encrypted,
                 timeout: Duration::from_secs(10),
                 attempts: 4,
+                one_way: false,
             },
             outage: None,
             interval_s: 900,
@@ -86,6 +90,7 @@ impl Pair {
                     }),
                     ..c1218::Policy::default()
                 },
+                vendor_key: Some(CmacKey::new(&VENDOR_KEY, &mut Work::default())),
             },
         };
         adapt(&mut config);
@@ -367,7 +372,9 @@ fn a_reboot_brings_a_new_session_and_erases_the_old_key_at_both_ends() {
 
 mod groups;
 mod han;
+mod images;
 mod metering;
+mod notifications;
 mod optical;
 mod orders;
 mod outage;

@@ -108,9 +108,10 @@ impl Puppets {
             let (outcome, cause) = match event {
                 MeterEvent::Authenticated { .. } => ("accepted", None),
                 MeterEvent::AuthenticationFailed { cause } => ("rejected", Some(cause)),
-                MeterEvent::KeyEnded(_) | MeterEvent::Switch(_) | MeterEvent::Discarded(_) => {
-                    continue;
-                }
+                MeterEvent::KeyEnded(_)
+                | MeterEvent::Switch(_)
+                | MeterEvent::Image(_)
+                | MeterEvent::Discarded(_) => continue,
             };
             scene.orders.push(Order::Note(Deed {
                 action: "authenticate",

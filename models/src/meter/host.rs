@@ -17,7 +17,7 @@ use crate::event::Agenda;
 use crate::fleet::Fleet;
 use crate::link::Direction;
 use crate::rng::{Purpose, Stream, mix};
-use crate::telemetry::{KeyRecord, Milestone, NodeId, ReadRecord, Side, SwitchRecord};
+use crate::telemetry::{ImageRecord, KeyRecord, Milestone, NodeId, ReadRecord, Side, SwitchRecord};
 use crate::time::{Duration, Time};
 
 /// A meter in the hands of the handler of one event.
@@ -530,7 +530,14 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
 
         let firmware = &mut *self.meter.firmware;
         if firmware.attempt.is_none() && firmware.image.is_authenticating() {
-            firmware.attempt = Some(Attempt::new(self.now, was_open, input.trigger));
+            // A session that has just gone was lost to a restart of the firmware.
+            let is_open = firmware.image.is_open();
+            let trigger = if was_open && !is_open {
+                "restart"
+            } else {
+                input.trigger
+            };
+            firmware.attempt = Some(Attempt::new(self.now, was_open && is_open, trigger));
         }
         if let Some(attempt) = &mut firmware.attempt {
             attempt.spent(&work, cpu);
@@ -594,6 +601,11 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
                     epoch,
                 }),
                 MeterEvent::Switch(event) => self.record_switch(event),
+                MeterEvent::Image(event) => self.context.telemetry.images.push(ImageRecord {
+                    time: self.now,
+                    meter: self.meter.placement.meter,
+                    event,
+                }),
                 MeterEvent::Discarded(reject) => {
                     let node = NodeId::Meter(self.meter.placement.meter);
                     let (protocol, cause) = (Channel::C1222.name(), reject.name());

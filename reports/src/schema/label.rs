@@ -76,6 +76,16 @@ pub const ENCRYPTED: &str = "encrypted";
 pub const OPERATOR: &str = "operator";
 /// A read that somebody waits for.
 pub const ON_DEMAND_READ: &str = "on_demand_read";
+/// A firmware image that is sent and activated.
+pub const FIRMWARE_UPDATE: &str = "firmware_update";
+/// A meter has accepted the manifest of an image.
+pub const OFFERED: &str = "offered";
+/// A meter has all of an image, and its digest is right.
+pub const VERIFIED: &str = "verified";
+/// A meter has all of an image, and its digest is another one.
+pub const FAULTY: &str = "faulty";
+/// An image runs.
+pub const ACTIVATED: &str = "activated";
 /// A scheduled read of the current registers.
 pub const READ_REGISTERS: &str = "read_registers";
 /// The switch has moved as ordered.

@@ -42,6 +42,7 @@ pub const TABLES: &[&TableDef] = &[
     tables::ResponseRow::TABLE,
     tables::MdmsRow::TABLE,
     tables::OutageRow::TABLE,
+    tables::FirmwareRow::TABLE,
 ];
 
 /// Definition of a table.

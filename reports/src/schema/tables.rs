@@ -86,8 +86,8 @@ table! {
         instance: u32 = Identifier,
         /// `initial` or `reauthentication`.
         kind: &'static str = Identifier,
-        /// What started the attempt: `power_on`, `power_return`, `schedule`, `headend`, `retry`, `command` or `termination`
-        /// (of the session before).
+        /// What started the attempt: `power_on`, `power_return`, `schedule`, `headend`, `retry`,
+        /// `command`, `restart` (of the firmware) or `termination` (of the session before).
         trigger: &'static str = Identifier,
         /// Start of the attempt: first PANA message handed to the network.
         start_ns: i64 = Nanoseconds,
@@ -385,7 +385,7 @@ table! {
         /// Schedule that the request belongs to, or what the timeline calls it.
         name: String = Identifier,
         /// `read_registers`, `read_profile`, `read_tables`, `on_demand_read`, `set_time`,
-        /// `download` or `service_test`.
+        /// `download`, `service_test` or `firmware_update`.
         request: &'static str = Identifier,
         /// Class of RFC 8036 §4.2, `c1` to `c5`: the order in which requests that are due are made.
         class: &'static str = Identifier,
@@ -761,5 +761,22 @@ table! {
         validation: &'static str = Identifier,
         /// Longest time from the head-end into the database.
         lag_max_ns: i64 = Nanoseconds,
+    }
+}
+
+table! {
+    /// One row per thing that becomes of a firmware image at a meter, in order of time.
+    pub table "firmware" => FirmwareRow, FirmwareColumns {
+        /// Meter.
+        meter: u32 = Identifier,
+        /// When.
+        time_ns: i64 = Nanoseconds,
+        /// Version of the image, major and minor; `activated` makes it the meter's.
+        version: String = Identifier,
+        /// `offered` (blocks are welcome), `verified`, `activated`; refused as `unsigned` or
+        /// `outdated`; or `faulty`: all blocks were there, with another digest.
+        step: &'static str = Identifier,
+        /// Octets of the image that were written to the meter so far, repeated ones included.
+        bytes: u64 = Bytes,
     }
 }

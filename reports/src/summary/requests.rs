@@ -117,6 +117,7 @@ pub(super) fn requests(frame: &Table<'_>, out: &mut Builder) -> PolarsResult<()>
     }
     on_demand(frame, &succeeded, out)?;
     registers(frame, out)?;
+    updates(frame, &succeeded, out)?;
     out.breakdown("requests.causes", frame.label_counts("cause")?);
     Ok(())
 }
@@ -163,6 +164,40 @@ fn registers(frame: &Table<'_>, out: &mut Builder) -> PolarsResult<()> {
          midnight, the daily read rate.",
     );
     within(frame, &reads, MORNING_S, (path, doc), out)
+}
+
+/// Firmware updates: whether the new version runs, and what that took.
+fn updates(frame: &Table<'_>, succeeded: &[bool], out: &mut Builder) -> PolarsResult<()> {
+    let updates = frame.is("request", label::FIRMWARE_UPDATE)?;
+    let sum =
+        |column| -> PolarsResult<f64> { Ok(frame.numbers_where(column, &updates)?.iter().sum()) };
+    let all = count(&updates);
+    for (path, doc, value) in [
+        (
+            "requests.firmware.count",
+            "Meters that a firmware image is for.",
+            all,
+        ),
+        (
+            "requests.firmware.bytes_down",
+            "C12.22 messages to meters with firmware images.",
+            sum("bytes_down")?,
+        ),
+        (
+            "requests.firmware.repetitions",
+            "Messages for images that repeat an earlier one.",
+            sum("repetitions")?,
+        ),
+    ] {
+        out.number(path, doc, Some(value));
+    }
+    out.ratio(
+        "requests.firmware.success_ratio",
+        "Meters that have told to run the new version, of all that it is for.",
+        count(&and(&updates, succeeded)),
+        all,
+    );
+    Ok(())
 }
 
 /// Adds the share of the chosen requests that were done within `target_s`.

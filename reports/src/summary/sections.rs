@@ -8,9 +8,9 @@ use super::Builder;
 use super::table::Table;
 use crate::schema::{Row, TableDef, label};
 use crate::{
-    AttackRow, AuthRow, CommandRow, DemandRow, Error, GridRow, HanRow, HeadendRow, KeyRow, MdmsRow,
-    MessageRow, MeterRow, OpticalRow, OutageRow, ReadRow, RegisterRow, RejectRow, RequestRow,
-    ResponseRow, Results, TrafficRow,
+    AttackRow, AuthRow, CommandRow, DemandRow, Error, FirmwareRow, GridRow, HanRow, HeadendRow,
+    KeyRow, MdmsRow, MessageRow, MeterRow, OpticalRow, OutageRow, ReadRow, RegisterRow, RejectRow,
+    RequestRow, ResponseRow, Results, TrafficRow,
 };
 
 pub(super) const NANOSECONDS: f64 = 1e9;
@@ -37,6 +37,7 @@ const SECTIONS: &[(&TableDef, Section)] = &[
     (ResponseRow::TABLE, super::response::responses),
     (MdmsRow::TABLE, super::mdms::mdms),
     (OutageRow::TABLE, super::outages::outages),
+    (FirmwareRow::TABLE, super::firmware::images),
 ];
 
 /// Adds the numbers of every table.

@@ -25,14 +25,14 @@ use models::fleet::Fleet;
 use models::link::Direction;
 use models::mdms::DayRecord;
 use models::telemetry::{
-    AttackRecord, AttackTraffic, AuthRecord, KeyRecord, MessageRecord, NodeId, OpticalRecord,
-    ReadRecord, RegisterRecord, RequestRecord, Side, Telemetry, TrafficCount,
+    AttackRecord, AttackTraffic, AuthRecord, ImageRecord, KeyRecord, MessageRecord, NodeId,
+    OpticalRecord, ReadRecord, RegisterRecord, RequestRecord, Side, Telemetry, TrafficCount,
 };
 use models::time::{Duration, Time};
 use reports::schema::tables::{
-    AttackRow, AuthRow, CommandRow, DemandRow, GridRow, HanRow, HeadendRow, KeyRow, MdmsRow,
-    MessageRow, MeterRow, OpticalRow, OutageRow, ReadRow, RegisterRow, RejectRow, RequestRow,
-    ResponseRow, TrafficRow,
+    AttackRow, AuthRow, CommandRow, DemandRow, FirmwareRow, GridRow, HanRow, HeadendRow, KeyRow,
+    MdmsRow, MessageRow, MeterRow, OpticalRow, OutageRow, ReadRow, RegisterRow, RejectRow,
+    RequestRow, ResponseRow, TrafficRow,
 };
 use reports::{Error, Provenance, TableWriter};
 
@@ -88,6 +88,7 @@ struct Writers {
     demand_response: Option<TableWriter<ResponseRow>>,
     mdms: Option<TableWriter<MdmsRow>>,
     outages: Option<TableWriter<OutageRow>>,
+    firmware: Option<TableWriter<FirmwareRow>>,
 }
 
 /// Records one run.
@@ -120,6 +121,7 @@ struct Buffers {
     attacks: Vec<AttackRecord>,
     requests: Vec<RequestRecord>,
     optical: Vec<OpticalRecord>,
+    images: Vec<ImageRecord>,
     home_traffic: BTreeMap<(Direction, Content), TrafficCount>,
     attack_traffic: BTreeMap<AttackTraffic, TrafficCount>,
     rejects: BTreeMap<(NodeId, &'static str, &'static str), u64>,
@@ -168,6 +170,7 @@ impl Recorder {
             demand_response: writer(wanted(Table::DemandResponse), folder, provenance)?,
             mdms: writer(wanted(Table::Mdms), folder, provenance)?,
             outages: writer(wanted(Table::Outages), folder, provenance)?,
+            firmware: writer(wanted(Table::Firmware), folder, provenance)?,
         };
         let totals = vec![MeterTotals::default(); fleet.meters() as usize];
         let counts = Counts {
@@ -253,6 +256,7 @@ impl Recorder {
             demand_response,
             mdms,
             outages,
+            firmware,
         } = self.writers;
         finish(meters)?;
         finish(auth)?;
@@ -273,6 +277,7 @@ impl Recorder {
         finish(demand_response)?;
         finish(mdms)?;
         finish(outages)?;
+        finish(firmware)?;
         Ok(self.counts)
     }
 
@@ -288,6 +293,7 @@ impl Recorder {
         buffers.attacks.append(&mut telemetry.attacks);
         buffers.requests.append(&mut telemetry.requests);
         buffers.optical.append(&mut telemetry.optical);
+        buffers.images.append(&mut telemetry.images);
         for (traffic, count) in std::mem::take(&mut telemetry.home_traffic) {
             buffers.home_traffic.entry(traffic).or_default().add(&count);
         }
@@ -420,6 +426,13 @@ impl Recorder {
         buffers.requests.sort_by_key(order);
         for record in buffers.requests.drain(..) {
             push(&mut writers.requests, || rows::request(fleet, &record))?;
+        }
+        // A meter's own are in order, and a meter is in one domain.
+        buffers
+            .images
+            .sort_by_key(|record| (record.time, record.meter));
+        for record in buffers.images.drain(..) {
+            push(&mut writers.firmware, || rows::image(&record))?;
         }
         buffers
             .optical

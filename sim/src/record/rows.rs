@@ -13,15 +13,15 @@ use models::fleet::Fleet;
 use models::link::Direction;
 use models::meter::MeterQueryItem;
 use models::telemetry::{
-    AttackRecord, AttackTraffic, AuthRecord, InstanceLoad, KeyRecord, MessageRecord, NodeId,
-    ReadRecord, RequestRecord, Side, TrafficCount,
+    AttackRecord, AttackTraffic, AuthRecord, ImageRecord, InstanceLoad, KeyRecord, MessageRecord,
+    NodeId, ReadRecord, RequestRecord, Side, TrafficCount,
 };
 use models::time::{Duration, Time};
 use reports::label;
 use reports::schema::Hex;
 use reports::schema::tables::{
-    AttackRow, AuthRow, HeadendRow, KeyRow, MessageRow, MeterRow, ReadRow, RejectRow, RequestRow,
-    TrafficRow,
+    AttackRow, AuthRow, FirmwareRow, HeadendRow, KeyRow, MessageRow, MeterRow, ReadRow, RejectRow,
+    RequestRow, TrafficRow,
 };
 
 use super::totals::MeterTotals;
@@ -409,5 +409,16 @@ pub(super) fn request(fleet: &Fleet, record: &RequestRecord) -> RequestRow {
         intervals: report.intervals,
         outcome,
         cause: (!succeeded).then(|| report.outcome.name()),
+    }
+}
+
+pub(super) fn image(record: &ImageRecord) -> FirmwareRow {
+    let [major, minor] = record.event.version.to_be_bytes();
+    FirmwareRow {
+        meter: record.meter,
+        time_ns: time(record.time),
+        version: format!("{major}.{minor}"),
+        step: record.event.step.name(),
+        bytes: record.event.octets.into(),
     }
 }

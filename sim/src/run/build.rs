@@ -24,7 +24,7 @@ use models::time::{Duration, Time};
 
 use crate::scenario::schema::{self, OutageReports, Scenario};
 use crate::scenario::switching::gap;
-use crate::scenario::{groups, optical, requests};
+use crate::scenario::{groups, optical, requests, rollout};
 
 /// Arcs of the head-end's ApTitle below the network root.
 const HEADEND_TITLE: [u32; 2] = [2, 1];
@@ -274,6 +274,7 @@ fn meter_firmware(
             mode: mode(report.security),
             timeout: report.timeout,
             attempts: report.attempts,
+            one_way: report.one_way,
         },
         outage: scenario.outage_reports.as_ref().map(OutageReports::policy),
         interval_s: interval_s(scenario),
@@ -282,7 +283,9 @@ fn meter_firmware(
             .register
             .then_some(scenario.traffic.registration_period),
         headend_title: headend_title(),
-        device: scenario.optical.device(scenario.switch.device()),
+        device: scenario
+            .optical
+            .device(scenario.switch.device(rollout::vendor_key(scenario))),
     }
 }
 
@@ -478,6 +481,7 @@ fn action(
         | schema::Action::OnDemandRead { .. }
         | schema::Action::SetTime { .. }
         | schema::Action::Download { .. }
-        | schema::Action::ServiceTest { .. } => return None,
+        | schema::Action::ServiceTest { .. }
+        | schema::Action::FirmwareUpdate { .. } => return None,
     })
 }

@@ -132,6 +132,17 @@ pub(super) fn words(action: &Action) -> String {
             fraction.to_text(),
             window("within", *width)
         ),
+        Action::FirmwareUpdate {
+            cohort,
+            fraction,
+            version,
+            window: width,
+            ..
+        } => format!(
+            "firmware {version} sent to {} of {cohort}{}",
+            fraction.to_text(),
+            window("within", *width)
+        ),
         Action::DemandResponse {
             id,
             cohort,

@@ -38,6 +38,7 @@ mod patch;
 mod record;
 pub mod replay;
 pub mod requests;
+pub mod rollout;
 pub mod schema;
 mod segments;
 mod suggest;

@@ -13,6 +13,7 @@ use models::time::Time;
 use reports::label;
 
 use super::record::{choice, record, settings};
+use super::rollout;
 use super::schema::{Action, Scenario};
 use super::switching::{OPERATOR, OPERATOR_ID, gap};
 
@@ -136,6 +137,7 @@ impl Reading {
             class,
             messages: messages.into_iter().collect(),
             profile,
+            image: None,
             tolerant: false,
             persistence,
         }
@@ -160,6 +162,7 @@ pub fn plans(scenario: &Scenario, cohort_index: impl Fn(&str) -> usize) -> Vec<R
         )),
         cohort: schedule.cohort.as_deref().map(&cohort_index),
         fraction_ppb: 1_000_000_000,
+        except_ppb: 0,
         window: schedule.window,
         first: Time::ZERO + schedule.first,
         every: Some(schedule.every),
@@ -172,12 +175,17 @@ pub fn plans(scenario: &Scenario, cohort_index: impl Fn(&str) -> usize) -> Vec<R
             task: Arc::new(request.task),
             cohort: Some(cohort_index(request.cohort)),
             fraction_ppb: request.fraction_ppb,
+            except_ppb: 0,
             window: request.window,
             first: Time::ZERO + step.at,
             every: None,
         })
     });
-    schedules.chain(steps).collect()
+    let updates = scenario
+        .timeline
+        .iter()
+        .flat_map(|step| rollout::plans(scenario, step.at, &step.action, &cohort_index));
+    schedules.chain(steps).chain(updates).collect()
 }
 
 /// What an entry of the timeline asks of whom.
@@ -255,6 +263,7 @@ fn privileged(messages: Vec<Vec<Call>>, class: Class, persistence: Persistence) 
         class,
         messages: messages.into_iter().map(message).collect(),
         profile: None,
+        image: None,
         tolerant: false,
         persistence,
     }
@@ -319,6 +328,7 @@ fn service_test(disconnect: bool) -> Task {
         class: Class::Configuration,
         messages: messages.into_iter().map(Message::new).collect(),
         profile: None,
+        image: None,
         tolerant: true,
         persistence: IMPATIENT,
     }

@@ -10,7 +10,7 @@ use firmware::Duration;
 
 use super::record::{choice, record, settings};
 use super::sweep::{Changes, Literal};
-use super::units::{Civil, Drift, Ratio};
+use super::units::{Bytes, Civil, Drift, Rate, Ratio};
 
 pub use super::attackers::{Attacker, Psk};
 pub use super::capture::Capture;
@@ -27,6 +27,7 @@ pub use super::optical::{FieldErrand, Optical, Probe};
 pub use super::outage::OutageReports;
 pub use super::replay::Replay;
 pub use super::requests::{Reading, Requests, Schedule};
+pub use super::rollout::Defect;
 pub use super::switching::{Commands, Grid, Response, Switch};
 
 record! {
@@ -344,6 +345,9 @@ settings! {
         timeout: Duration = Duration::from_secs(10),
         /// Transmissions of a report before it waits for the next one.
         attempts: u32 = 4,
+        /// Reports want no response and are sent once: what is lost is missing until a read of the
+        /// load profile (`headend.reads`) brings it.
+        one_way: bool = false,
     }
 }
 
@@ -513,6 +517,39 @@ choice! {
             /// Write a pending table and activate it when all of it is there (procedure 12).
             pending: bool = false,
             /// Window over which the meters are asked, one after the other.
+            window: Duration = Duration::ZERO,
+        },
+        /// The operator sends a firmware image to meters in blocks; it runs from a time on.
+        ///
+        /// A meter that is interrupted goes on where it was. Once it has started anew its keys are
+        /// gone and it authenticates anew.
+        FirmwareUpdate {
+            /// Whose meters.
+            cohort: String,
+            /// Share of the meters, drawn at random; equal shares are the same meters.
+            fraction: Ratio = Ratio::ONE,
+            /// Version, major and minor; meters run 2.3 and take only what is newer.
+            version: String,
+            /// Size of the image, at most 12,000 blocks.
+            size: Bytes,
+            /// Octets of a block, 64 to 1,024.
+            block: u16 = 256,
+            /// Blocks in one message, together at most 1,792 octets; more than about 420 octets
+            /// travel in segments.
+            blocks_per_message: u16 = 1,
+            /// Rate at which all instances together send blocks; no limit if absent.
+            rate: Option<Rate> = None,
+            /// Shares of these meters that have been asked, wave by wave; all at once if absent.
+            waves: Vec<Ratio> = Vec::new(),
+            /// From one wave to the next.
+            wave_every: Duration = Duration::from_secs(86_400),
+            /// From the beginning of a wave to the time at which its meters start anew.
+            activate: Duration = Duration::from_secs(12 * 3_600),
+            /// Window after that in which each meter starts anew at random; whole seconds.
+            spread: Duration = Duration::from_secs(600),
+            /// What is wrong with the image, for tests of meters.
+            defect: Defect = Defect::Sound,
+            /// Window over which the meters of a wave are asked, one after the other.
             window: Duration = Duration::ZERO,
         },
         /// The head-end plays every C12.22 service with meters; refused ones are counted.
@@ -698,12 +735,14 @@ choice! {
         Mdms,
         /// One row per loss of power of a meter, with `outage_reports`.
         Outages,
+        /// One row per thing that becomes of a firmware image at a meter.
+        Firmware,
     }
 }
 
 impl Table {
     /// All tables.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Meters,
         Self::Auth,
         Self::Keys,
@@ -723,6 +762,7 @@ impl Table {
         Self::DemandResponse,
         Self::Mdms,
         Self::Outages,
+        Self::Firmware,
     ];
 }
 

@@ -2,6 +2,7 @@
 
 use firmware::Duration;
 use firmware::c1219::access::{Groups, Password};
+use firmware::crypto::CmacKey;
 use firmware::headend::CommandPolicy;
 use firmware::meter::{DeviceConfig, GeometricDelay, SwitchPolicy};
 use models::grid::GridPlan;
@@ -101,7 +102,7 @@ settings! {
 
 impl Switch {
     /// The same for the firmware of meters.
-    pub fn device(&self) -> DeviceConfig {
+    pub fn device(&self, vendor_key: Option<CmacKey>) -> DeviceConfig {
         let delay = match self.delay {
             SwitchDelay::Never => None,
             SwitchDelay::Geometric {
@@ -121,6 +122,7 @@ impl Switch {
                 delay,
             },
             optical: firmware::c1218::Policy::default(),
+            vendor_key,
         }
     }
 }

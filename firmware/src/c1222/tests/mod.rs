@@ -3,6 +3,7 @@
 mod association;
 mod data;
 mod parsers;
+mod relay;
 mod sessions;
 mod support;
 mod vectors;

@@ -174,13 +174,13 @@ pub(super) fn parsed_control(octets: &[u8]) -> Option<LogControl<'_>> {
     LogControl::parse(octets, &LOG, &DIMENSIONS).ok()
 }
 
-/// ST1.
-pub(super) fn manufacturer(serial: &[u8]) -> ManufacturerId {
+/// ST1 of a meter that runs firmware of this version and revision.
+pub(super) fn manufacturer(serial: &[u8], firmware: [u8; 2]) -> ManufacturerId {
     ManufacturerId {
         manufacturer: *b"TOSH",
         model: *b"SH2E1   ",
         hardware: [1, 0],
-        firmware: [2, 3],
+        firmware,
         serial_number: padded(serial),
     }
 }

@@ -14,6 +14,7 @@
 //! | 10 set date or time | slews or steps the clock, or refuses: a master may set it to any time |
 //! | 12 to 15 pending tables | activates or forgets all, or those of an event |
 //! | manufacturer 0 | the service switch |
+//! | manufacturer 1 | activates a verified firmware image, where the meter takes images |
 //!
 //! Procedures 18 and 19, log in and out, are not offered: the Security service does the same, and
 //! its wrong passwords are counted. Lists 7 and 255 are known from general knowledge alone.
@@ -29,6 +30,7 @@ use super::{
 };
 use crate::c1219::access::{Groups, Permissions};
 use crate::c1219::codec::Decoder;
+use crate::c1219::image;
 use crate::c1219::log::EventCode;
 use crate::c1219::procedure::{Initiate, ResultCode};
 use crate::c1219::switch::{self, SwitchCommand, SwitchResponse};
@@ -112,7 +114,10 @@ impl Device {
         now: Instant,
     ) -> Outcome {
         let procedure = initiate.procedure.procedure();
-        let known = procedure == switch::PROCEDURE.procedure() || self.has_procedure(procedure);
+        let images = context.config.vendor_key.is_some();
+        let known = procedure == switch::PROCEDURE.procedure()
+            || procedure == image::ACTIVATE.procedure() && images
+            || self.has_procedure(procedure);
         if !known {
             return only(ResultCode::Unrecognized);
         }
@@ -121,7 +126,9 @@ impl Device {
             return only(ResultCode::NoAuthorization);
         }
         let mut input = Decoder::new(initiate.parameters, &Format::PROFILE);
-        let outcome = if initiate.procedure.is_manufacturer() {
+        let outcome = if procedure == image::ACTIVATE.procedure() {
+            self.activate_image(initiate, context, now)
+        } else if initiate.procedure.is_manufacturer() {
             self.operate_switch(initiate, session.source, context, now)
         } else {
             self.run_standard(procedure, &mut input, session, context, now)

@@ -10,6 +10,7 @@
 //! | ST50 to ST53, ST55 | the clock in UTC, the time zone | ST52, ST53 |
 //! | ST70 to ST76 | history and event logs | ST73, ST75 |
 //! | MT0 | the service switch | |
+//! | MT3 to MT6 | firmware images, where the meter has the key of its vendor | MT4, MT6 |
 //!
 //! A meter with a measuring part has those of [`measured`] in addition.
 //!
@@ -19,6 +20,7 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use super::bank::Bank;
 use super::journal::History;
 use super::measured::{self, Measured};
 use super::{Device, DeviceConfig, factory, settings, tariff};
@@ -28,6 +30,7 @@ use crate::c1219::codec::Encoder;
 use crate::c1219::format::Format;
 use crate::c1219::general::{GenConfig, ModeStatus};
 use crate::c1219::identity::{PendingEntry, PendingStatus};
+use crate::c1219::image::{self, ImageStatus, Manifest};
 use crate::c1219::log::{self, EventsId, LogKind};
 use crate::c1219::procedure::{Initiate, Outcome};
 use crate::c1219::switch;
@@ -85,7 +88,7 @@ impl Device {
             return out.small(|writer| self.switch().table().emit(writer));
         }
         if id.is_manufacturer() {
-            return Err(Error::Unsupported(id.0));
+            return self.emit_image(id, context, out);
         }
         if id.is_pending() {
             let pending = self.state.as_ref().and_then(|state| {
@@ -124,6 +127,35 @@ impl Device {
             .emit(out),
             74 => self.emit_log(LogKind::History, out),
             76 => self.emit_log(LogKind::Event, out),
+            _ => Err(Error::Unsupported(id.0)),
+        }
+    }
+
+    /// MT3 to MT5; nobody reads MT6.
+    fn emit_image(
+        &self,
+        id: TableId,
+        context: &Context<'_>,
+        out: &mut Encoder<'_>,
+    ) -> Result<(), Error> {
+        if context.config.vendor_key.is_none() {
+            return Err(Error::Unsupported(id.0));
+        }
+        let bank = self.state.as_ref().and_then(|state| state.bank.as_deref());
+        match id {
+            image::STATUS => {
+                let none = ImageStatus {
+                    running: self.running_version(),
+                    ..ImageStatus::default()
+                };
+                let status = bank.map_or(none, Bank::status);
+                out.small(|writer| status.emit(writer))
+            }
+            image::MANIFEST => match bank.and_then(Bank::manifest) {
+                Some(octets) => out.put(&octets),
+                None => out.zeros(Manifest::LEN),
+            },
+            image::BLOCKS => out.put(bank.map_or(&[], Bank::blocks)),
             _ => Err(Error::Unsupported(id.0)),
         }
     }
@@ -170,8 +202,11 @@ impl Device {
     ) -> Result<(), Error> {
         let posted = self.state.as_ref().and_then(|state| state.posted.as_ref());
         match table {
-            0 => self.emit_config(out),
-            1 => out.small(|writer| factory::manufacturer(context.serial).emit(writer)),
+            0 => self.emit_config(context.config.vendor_key.is_some(), out),
+            1 => {
+                let version = self.running_version().to_be_bytes();
+                out.small(|writer| factory::manufacturer(context.serial, version).emit(writer))
+            }
             2 => factory::NAMEPLATE.emit(out),
             3 => out.small(|writer| {
                 ModeStatus {
@@ -210,7 +245,12 @@ impl Device {
     }
 
     /// ST0: what is served and what can be written.
-    fn emit_config(&self, out: &mut Encoder<'_>) -> Result<(), Error> {
+    fn emit_config(&self, images: bool, out: &mut Encoder<'_>) -> Result<(), Error> {
+        let (tables_mt, procedures_mt, writable_mt) = if images {
+            (0b0111_1001, 0b0000_0011, 0b0101_0000)
+        } else {
+            (0b0000_0001, 0b0000_0001, 0)
+        };
         let mut tables = [0; 10];
         let mut writable = [0; 10];
         for table in self.tables() {
@@ -233,11 +273,11 @@ impl Device {
             pending: factory::PENDING_MAX as u8,
             manufacturer_status: 2,
             standard_tables: &tables,
-            manufacturer_tables: &[0b0000_0001],
+            manufacturer_tables: &[tables_mt],
             standard_procedures: &procedures,
-            manufacturer_procedures: &[0b0000_0001],
+            manufacturer_procedures: &[procedures_mt],
             standard_writable: &writable,
-            manufacturer_writable: &[0],
+            manufacturer_writable: &[writable_mt],
         };
         out.small(|writer| config.emit(writer))
     }

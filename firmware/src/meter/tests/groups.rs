@@ -339,6 +339,7 @@ fn a_meter_that_comes_late_refuses_what_was_sent_before_it_came() {
             headend::Call::GroupKey(Arc::new(key)),
         ])],
         profile: None,
+        image: None,
         tolerant: false,
         persistence: policy().persistence,
     };

@@ -128,6 +128,7 @@ fn read_profile(pair: &mut Pair, password: Option<&[u8]>) -> RequestReport {
             depth: Duration::from_secs(86_400),
             password: password.map(|octets| Credential::new(octets, Some(4))),
         }),
+        image: None,
         tolerant: false,
         persistence: Persistence {
             attempts: 1,

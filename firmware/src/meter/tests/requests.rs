@@ -25,6 +25,7 @@ fn task(messages: Vec<Message>) -> Task {
         class: Class::Control,
         messages,
         profile: None,
+        image: None,
         tolerant: false,
         persistence: PERSISTENCE,
     }

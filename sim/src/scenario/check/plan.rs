@@ -139,6 +139,12 @@ fn check_step(scenario: &Scenario, step: &Step, path: &str, judge: &mut Judge<'_
             fraction,
             window: delay,
             ..
+        }
+        | Action::FirmwareUpdate {
+            cohort,
+            fraction,
+            window: delay,
+            ..
         } => (whose, window, share) = (Some(cohort), Some(*delay), Some(*fraction)),
         Action::FieldService { .. } => {}
         Action::Outage { .. } | Action::ConcentratorDown { .. } => {

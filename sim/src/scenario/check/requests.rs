@@ -1,11 +1,13 @@
 //! Rules about what the head-end asks meters.
 
 use firmware::Duration;
+use firmware::c1219::image::Manifest;
 use firmware::meter::METERED_TABLES;
 
 use super::super::requests::{Reading, octets};
-use super::super::schema::{Action, Scenario, Schedule};
-use super::super::units::Quantity;
+use super::super::rollout;
+use super::super::schema::{Action, Scenario, Schedule, Step};
+use super::super::units::{Quantity, Ratio};
 use super::Judge;
 
 /// Longest time that a node of the head-end accepts a response (C12.22 node default).
@@ -16,6 +18,10 @@ const RATE_MAX: f64 = 1e6;
 const TABLE_MAX: u16 = 4_095;
 /// Tables of one read: their requests fit into a message of 2,048 octets.
 const TABLES_MAX: usize = 100;
+/// Version of the firmware that meters leave the factory with.
+const FACTORY_VERSION: u16 = 0x0203;
+/// Octets of blocks in a message of 2,048 octets at most.
+const MESSAGE_DATA_MAX: u32 = 1_792;
 /// Octets of a download at most.
 const DOWNLOAD_MAX: usize = 65_535;
 /// Rounds of one schedule at most: more are hardly meant, and would fill the queue.
@@ -54,6 +60,7 @@ pub(super) fn check(scenario: &Scenario, judge: &mut Judge<'_>) {
                 check_metered(scenario, what, Some(cohort), &path, judge);
             }
             Action::Download { table, data, .. } => check_download(*table, data, &path, judge),
+            Action::FirmwareUpdate { .. } => check_update(scenario, step, &path, judge),
             _ => {}
         }
     }
@@ -175,6 +182,76 @@ fn check_metered(
             "give the cohort `metering: Metering()`, or name a cohort that has it",
         );
     }
+}
+
+fn check_update(scenario: &Scenario, step: &Step, path: &str, judge: &mut Judge<'_>) {
+    let Action::FirmwareUpdate {
+        version,
+        size,
+        block,
+        blocks_per_message,
+        rate,
+        waves,
+        wave_every,
+        activate,
+        spread,
+        ..
+    } = &step.action
+    else {
+        return;
+    };
+    let at = |name: &str| format!("{path}.{name}");
+    let number = rollout::version(version);
+    judge.range(
+        number.is_none_or(|number| number <= FACTORY_VERSION),
+        &at("version"),
+        "a version has two numbers up to 255, such as 3.1, and is newer than 2.3",
+    );
+    judge.range(
+        !Manifest::BLOCK_LEN.contains(block),
+        &at("block"),
+        "a block has 64 to 1024 octets",
+    );
+    let blocks = size.0.div_ceil(u64::from((*block).max(1)));
+    judge.range(
+        !(1..=u64::from(Manifest::BLOCKS_MAX)).contains(&blocks),
+        &at("size"),
+        "an image has 1 to 12000 blocks",
+    );
+    let together = u32::from(*block) * u32::from(*blocks_per_message);
+    judge.range(
+        together == 0 || together > MESSAGE_DATA_MAX,
+        &at("blocks_per_message"),
+        "a message carries one block at least and 1792 octets at most",
+    );
+    judge.range(
+        rate.is_some_and(|rate| rate.0 == 0),
+        &at("rate"),
+        "at no rate nothing is ever sent",
+    );
+    judge.range(
+        waves.contains(&Ratio::ZERO) || !waves.is_sorted_by(|a, b| a < b),
+        &at("waves"),
+        "each wave is a larger share than the one before, and the first is above 0%",
+    );
+    judge.range(
+        activate.is_zero(),
+        &at("activate"),
+        "an image needs time to arrive before it is activated",
+    );
+    judge.range(
+        spread.as_secs() > u64::from(u16::MAX) || !spread.as_nanos().is_multiple_of(1_000_000_000),
+        &at("spread"),
+        "the window of activation is whole seconds and at most 65535s",
+    );
+    let count = rollout::waves(waves).len() as u64;
+    let last = step.at + wave_every.scaled(count - 1, 1) + *activate + *spread;
+    judge.warn(
+        last >= scenario.duration,
+        &at("activate"),
+        "the run ends before the last wave has been activated",
+        "run longer, or activate earlier",
+    );
 }
 
 fn check_download(table: u16, data: &str, path: &str, judge: &mut Judge<'_>) {
