@@ -500,7 +500,7 @@ table! {
 table! {
     /// One row per session at the optical port of a meter, in order of its end.
     pub table "optical" => OpticalRow, OpticalColumns {
-        /// Meter.
+        /// Meter whose port it is.
         meter: u32 = Identifier,
         /// First octet of the session.
         start_ns: i64 = Nanoseconds,
@@ -522,7 +522,7 @@ table! {
         baud: u32 = Count,
         /// Rights that the session had: `none` (no Logon), `guest`, `reader`, `installer`, `master`.
         access: &'static str = Identifier,
-        /// Requests.
+        /// Requests that the visitor made.
         requests: u64 = Count,
         /// Requests answered otherwise than with `ok`, and procedures that were not carried out.
         refused: u64 = Count,
@@ -530,7 +530,7 @@ table! {
         tables_read: u64 = Count,
         /// Octets of these tables.
         bytes_read: u64 = Bytes,
-        /// Tables written.
+        /// Tables that the meter let be written.
         tables_written: u64 = Count,
         /// Of these, those that read back as written.
         tables_verified: u64 = Count,
