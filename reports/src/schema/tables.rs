@@ -434,13 +434,13 @@ table! {
         kind: &'static str = Identifier,
         /// Last gasps that arrived at the head-end.
         last_gasps: u32 = Count,
-        /// When the first of them arrived.
+        /// When the first of them arrived; missing if none did.
         last_gasp_ns: Option<i64> = Nanoseconds,
-        /// `last_gasp_ns` - `lost_ns`.
+        /// `last_gasp_ns` - `lost_ns`; missing if none arrived.
         last_gasp_latency_ns: Option<i64> = Nanoseconds,
-        /// When the message arrived that power had returned.
+        /// When the message arrived that power had returned; missing if it did not.
         restoration_ns: Option<i64> = Nanoseconds,
-        /// `restoration_ns` - `returned_ns`.
+        /// `restoration_ns` - `returned_ns`; missing if none arrived.
         restoration_latency_ns: Option<i64> = Nanoseconds,
     }
 }
