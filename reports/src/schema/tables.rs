@@ -767,9 +767,9 @@ table! {
 table! {
     /// One row per thing that becomes of a firmware image at a meter, in order of time.
     pub table "firmware" => FirmwareRow, FirmwareColumns {
-        /// Meter.
+        /// Meter that the image is for.
         meter: u32 = Identifier,
-        /// When.
+        /// When it happened.
         time_ns: i64 = Nanoseconds,
         /// Version of the image, major and minor; `activated` makes it the meter's.
         version: String = Identifier,
