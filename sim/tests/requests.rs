@@ -187,3 +187,19 @@ fn one_way_reports_save_the_responses_and_lose_what_is_lost() {
     let ratio = octets(&one_way) / octets(&two_way);
     assert!(ratio < 0.6, "{ratio}: no responses, nothing twice");
 }
+
+#[test]
+fn reads_of_the_load_profile_fill_the_gaps_of_one_way_reports() {
+    let sets = [
+        "cohorts.homes.count=20",
+        "cohorts.homes.metering=Metering()",
+        r#"headend.reads=[(name: "profile", what: Profile(), every: "3h", first: "1h")]"#,
+    ];
+    let report = run_text("gaps", ONE_WAY, &sets);
+    let by_reports = run_text("no_reads", ONE_WAY, &sets[..2]);
+    let missing = |report| metric(report, "reads.due") - metric(report, "reads.delivered");
+    // The last reads are after ten hours; what is lost in the two hours after that stays lost.
+    let late = 20.0 * 8.0;
+    assert!(missing(&report) < late / 2.0, "{}", missing(&report));
+    assert!(missing(&by_reports) > 2.0 * missing(&report));
+}
