@@ -1,16 +1,18 @@
 //! Whole runs in which meters say that power is gone and that it has returned.
 
 mod common;
+#[path = "common/independence.rs"]
+mod independence;
 #[path = "common/text.rs"]
 mod text;
 
 use common::metric;
-use models::fleet::Partition;
+use independence::assert_independent;
 use reports::read::numbers;
 use reports::schema::tables::OutageRow;
 use reports::{Results, Row};
-use sim::run::{Options, Report};
-use text::{files, run_text, run_with};
+use sim::run::Report;
+use text::run_text;
 
 /// Homes on accesses of their own that lose nothing and live as long as the meters.
 const HOMES: &str = r#"Scenario(
@@ -99,27 +101,5 @@ fn nobody_hears_of_an_access_that_dies_with_the_mains() {
 
 #[test]
 fn reports_of_outages_depend_neither_on_threads_nor_on_domains() {
-    let run = |test, threads, partition| {
-        let options = Options {
-            threads,
-            partition,
-            ..Options::default()
-        };
-        run_with(test, HOMES, &[], options)
-    };
-    let one = run("one", 1, Partition::ByInstance);
-    for (test, threads, partition) in [
-        ("two", 2, Partition::ByInstance),
-        ("split", 2, Partition::Split(4)),
-    ] {
-        let other = run(test, threads, partition);
-        assert_eq!(one.digest, other.digest, "{test}");
-        // The table of meters names their domains.
-        let tables = |report| {
-            let mut tables = files(report);
-            tables.remove("meters");
-            tables
-        };
-        assert!(tables(&one) == tables(&other), "{test}");
-    }
+    assert_independent(HOMES, &[], 4);
 }

@@ -168,10 +168,14 @@ impl Process {
         Self { child, results }
     }
 
-    /// Ends the process by a signal; it has to end in order, with everything written.
-    fn end(mut self, signal: Signal) -> Value {
+    fn signal(&self, signal: Signal) {
         let id = Pid::from_raw(i32::try_from(self.child.id()).expect("a process id"));
         kill(id, signal).expect("it is still there");
+    }
+
+    /// Ends the process by a signal; it has to end in order, with everything written.
+    fn end(mut self, signal: Signal) -> Value {
+        self.signal(signal);
         let status = self.child.wait().expect("it ends");
         assert_eq!(status.code(), Some(0));
         let text = fs::read_to_string(self.results.join("summary.json")).expect("a summary");
@@ -206,6 +210,39 @@ fn two_processes_converse_and_end_in_order_by_signals() {
     assert_eq!(headend["headend"]["sessions_max"], 40, "{headend}");
     let received = |summary: &Value| summary["live"]["received"].as_u64();
     assert!(received(&headend) > Some(40 * 5), "{headend}");
+}
+
+#[test]
+fn a_second_signal_ends_a_process_at_once() {
+    let folder = folder("impatience");
+    let ports = ["--pana-port", "27300", "--c1222-port", "27301"];
+    let arguments = |role| [&["--role", role][..], &ports].concat();
+    let headend = Process::start(&folder, "headend", &arguments("headend"));
+    let mut meters = Process::start(&folder, "meters", &arguments("meters"));
+    thread::sleep(Duration::from_secs(5));
+    // Meters that log out wait for an answer, which nobody gives.
+    headend.signal(Signal::SIGSTOP);
+    meters.signal(Signal::SIGTERM);
+    thread::sleep(Duration::from_millis(300));
+    meters.signal(Signal::SIGTERM);
+    let status = meters.child.wait().expect("it ends");
+    assert_eq!(status.code(), Some(3), "not in order");
+    headend.signal(Signal::SIGCONT);
+    headend.end(Signal::SIGTERM);
+}
+
+#[test]
+fn virtual_time_keeps_the_pace_that_is_wanted() {
+    let loaded = town(27_310, &["live.pace=10"]);
+    let began = Instant::now();
+    let report = run_until("pace", &loaded, |now| now.time.as_nanos() > 60_000_000_000);
+    let wall = began.elapsed().as_secs_f64();
+    // Never faster; and at the pace of the machine's clock it would have taken a minute.
+    assert!((6.0..30.0).contains(&wall), "{wall} s for a minute");
+    assert_eq!(metric(&report, "meters.joined_ratio"), 1.0);
+    assert_eq!(metric(&report, "auth.failed"), 0.0);
+    // Timers and key lifetimes go by virtual time: a key every 2 s.
+    assert!(metric(&report, "auth.reauthentications") >= 40.0 * 20.0);
 }
 
 /// Sends `count` datagrams of a stranger; returns how many have gone.

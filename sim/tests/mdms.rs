@@ -1,17 +1,19 @@
 //! The meter data management system end to end: what is stored, what is missing, what is estimated.
 
 mod common;
+#[path = "common/independence.rs"]
+mod independence;
 #[path = "common/text.rs"]
 mod text;
 
 use std::path::Path;
 
 use common::{metric, overrides, run_fresh};
-use models::fleet::Partition;
-use reports::{MdmsRow, MeterRow, ReadRow, Results, Row};
+use independence::assert_independent;
+use reports::{MdmsRow, ReadRow, Results, Row};
 use sim::run::{Options, Report};
 use sim::scenario::{load, load_text};
-use text::{files, run_text, run_with};
+use text::run_text;
 
 /// A Monday; clocks are right, and nothing is lost that is not lost on purpose.
 const TOWN: &str = r#"Scenario(
@@ -273,27 +275,7 @@ fn the_system_changes_nothing_and_depends_on_nothing_else() {
         r#"media.wan=Wan(latency: Uniform("20ms", "80ms"), loss: "5%")"#,
         "headend.instances=3",
     ];
-    let run = |test, threads, partition| {
-        let options = Options {
-            threads,
-            partition,
-            ..Options::default()
-        };
-        run_with(test, TOWN, &sets, options)
-    };
-    let one = run("one", 1, Partition::ByInstance);
-    for (test, threads, partition) in [
-        ("two", 2, Partition::ByInstance),
-        ("split", 2, Partition::Split(4)),
-    ] {
-        let other = run(test, threads, partition);
-        assert_eq!(one.digest, other.digest, "{test}");
-        let others = files(&other);
-        for (table, octets) in files(&one) {
-            let same = octets == others[table] || table == MeterRow::TABLE.name;
-            assert!(same, "{table} of {test}");
-        }
-    }
+    let one = assert_independent(TOWN, &sets, 4);
     let without = run_text("without", TOWN, &sets[1..]);
     assert_eq!(one.digest, without.digest);
     assert_eq!(metric(&without, "mdms.days"), 0.0);

@@ -1,6 +1,8 @@
 //! Optical ports end to end: technicians, their errands and rights, bad lines, intruders.
 
 mod common;
+#[path = "common/independence.rs"]
+mod independence;
 #[path = "common/text.rs"]
 mod text;
 
@@ -8,12 +10,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use common::{metric, overrides, run_fresh};
-use models::fleet::Partition;
+use independence::assert_independent;
 use reports::read::numbers;
-use reports::{MeterRow, OpticalRow, Results, Row};
+use reports::{OpticalRow, Results, Row};
 use sim::run::{Options, Report};
 use sim::scenario::{load, load_text};
-use text::{files, run_text, run_with};
+use text::{files, run_text};
 
 /// Twenty homes and two technicians who know the password of installers.
 const DISTRICT: &str = r#"Scenario(
@@ -285,28 +287,7 @@ fn an_insider_of_the_port_opens_the_switch() {
 #[test]
 fn threads_and_partition_do_not_matter() {
     let set = service("errand: Read(), probe: (frame_errors: \"3%\")");
-    let run = |test: &str, threads, partition| {
-        let options = Options {
-            threads,
-            partition,
-            ..Options::default()
-        };
-        run_with(test, DISTRICT, &[&set], options)
-    };
-    let one = run("one", 1, Partition::ByInstance);
-    for (test, threads, partition) in [
-        ("two", 2, Partition::ByInstance),
-        ("split", 2, Partition::Split(3)),
-    ] {
-        let other = run(test, threads, partition);
-        assert_eq!(one.digest, other.digest, "{test}");
-        let others = files(&other);
-        for (table, octets) in files(&one) {
-            // The table of meters names the domain of each.
-            let same = octets == others[table] || table == MeterRow::TABLE.name;
-            assert!(same, "{table} of {test}");
-        }
-    }
+    assert_independent(DISTRICT, &[&set], 3);
 }
 
 #[test]

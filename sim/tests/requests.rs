@@ -1,17 +1,18 @@
 //! Requests of the head-end end to end: reads, clocks, tables, every service, and their records.
 
 mod common;
+#[path = "common/independence.rs"]
+mod independence;
 #[path = "common/text.rs"]
 mod text;
 
 use std::path::Path;
 
 use common::{metric, overrides, run_fresh};
-use models::fleet::Partition;
-use reports::{MeterRow, Row};
+use independence::assert_independent;
 use sim::run::{Options, Report};
 use sim::scenario::{load, load_text};
-use text::{files, run_text, run_with};
+use text::run_text;
 
 const TOWN: &str = r#"Scenario(
     name: "town",
@@ -86,28 +87,7 @@ fn requests_end_as_their_meters_allow() {
 
 #[test]
 fn requests_do_not_depend_on_threads_or_on_the_division_into_domains() {
-    let run = |test, threads, partition| {
-        let options = Options {
-            threads,
-            partition,
-            ..Options::default()
-        };
-        run_with(test, TOWN, &[], options)
-    };
-    let one = run("one", 1, Partition::ByInstance);
-    for (test, threads, partition) in [
-        ("two", 2, Partition::ByInstance),
-        ("split", 2, Partition::Split(4)),
-    ] {
-        let other = run(test, threads, partition);
-        assert_eq!(one.digest, other.digest, "{test}");
-        let others = files(&other);
-        for (table, octets) in files(&one) {
-            // The table of meters names the domain of each.
-            let same = octets == others[table] || table == MeterRow::TABLE.name;
-            assert!(same, "{table} of {test}");
-        }
-    }
+    assert_independent(TOWN, &[], 4);
 }
 
 #[test]

@@ -1,18 +1,18 @@
 //! Firmware updates end to end: waves, loss, outages, and images that must not run.
 
 mod common;
+#[path = "common/independence.rs"]
+mod independence;
 #[path = "common/text.rs"]
 mod text;
 
 use std::path::Path;
 
 use common::{metric, overrides, run_fresh};
-use models::fleet::Partition;
-use reports::MeterRow;
-use reports::Row;
+use independence::assert_independent;
 use sim::run::Options;
 use sim::scenario::{load, load_text};
-use text::{files, run_text, run_with};
+use text::run_text;
 
 const TOWN: &str = r#"Scenario(
     name: "town",
@@ -82,23 +82,7 @@ fn what_is_altered_or_unsigned_never_runs() {
 
 #[test]
 fn updates_do_not_depend_on_threads_or_on_the_division_into_domains() {
-    let run = |test, threads, partition| {
-        let options = Options {
-            threads,
-            partition,
-            ..Options::default()
-        };
-        run_with(test, TOWN, &[], options)
-    };
-    let one = run("update_one", 1, Partition::ByInstance);
-    let other = run("update_split", 2, Partition::Split(3));
-    assert_eq!(one.digest, other.digest);
-    let others = files(&other);
-    for (table, octets) in files(&one) {
-        // The table of meters names the domain of each.
-        let same = octets == others[table] || table == MeterRow::TABLE.name;
-        assert!(same, "{table}");
-    }
+    assert_independent(TOWN, &[], 3);
 }
 
 #[test]
