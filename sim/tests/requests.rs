@@ -86,6 +86,23 @@ fn requests_end_as_their_meters_allow() {
 }
 
 #[test]
+fn tables_that_are_too_large_together_are_read_in_parts() {
+    let sets = [
+        "headend.reads=[]",
+        "cohorts.homes.metering=Metering()",
+        r#"timeline=[(at: "30min", action: OnDemandRead(
+            cohort: "homes", what: Tables(numbers: [23, 25, 23, 25, 23, 25])))]"#,
+    ];
+    let report = run_text("parts", TOWN, &sets);
+    let succeeded = metric(&report, "requests.succeeded");
+    let causes = report.summary.breakdown("requests.causes");
+    assert!(succeeded >= 59.0, "{causes:?}");
+    // Registers, those of the last reset, and both again: hardly four times in one response.
+    assert!(metric(&report, "requests.parts") >= succeeded);
+    assert_eq!(metric(&report, "requests.refused"), 0.0);
+}
+
+#[test]
 fn requests_do_not_depend_on_threads_or_on_the_division_into_domains() {
     assert_independent(TOWN, &[], 4);
 }

@@ -1,12 +1,15 @@
 //! A request that is being made: where it stands, and what a response means for it.
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 
+use super::parts::{PartRead, is_too_large};
 use super::profile::ProfileRead;
 use super::request::{RequestOutcome, RequestReport};
 use super::requests::Learnt;
 use super::rollout::ImageSend;
-use super::task::{Message, Task};
+use super::task::{Message, Task, register_wh};
 use crate::c1219::procedure::{Outcome, ResultCode};
 use crate::c1222::acse::Authentication;
 use crate::c1222::aptitle::Title;
@@ -26,6 +29,8 @@ pub(super) struct Active {
     pub(super) image: Option<ImageSend>,
     /// Index of the message at hand.
     pub(super) message: usize,
+    /// Tables of the message at hand that are read in parts, once everything else is answered.
+    pub(super) parts: Option<Box<PartRead>>,
     /// SEQ_NBR of the procedures in it.
     pub(super) sequence: u8,
     /// Transmissions of the message at hand, those without a session included.
@@ -62,6 +67,7 @@ impl Active {
         writer: &mut Writer<'_>,
     ) -> Result<(), Error> {
         match (self.current(), &self.profile, &self.image) {
+            (Some(message), ..) if let Some(parts) = &self.parts => parts.put(message, writer),
             (Some(message), ..) => message
                 .calls
                 .iter()
@@ -74,8 +80,20 @@ impl Active {
 
     /// Whether no response to the message at hand means that all went well.
     pub(super) fn content_with_silence(&self) -> bool {
-        let message = self.current();
-        message.is_some_and(|message| message.response == ResponseControl::OnException)
+        self.response_control() == ResponseControl::OnException
+    }
+
+    /// When the message at hand is to be answered.
+    pub(super) fn response_control(&self) -> ResponseControl {
+        match self.current() {
+            Some(message) if self.parts.is_none() => message.response,
+            _ => ResponseControl::Always,
+        }
+    }
+
+    /// Whether parts of tables are still to be read for the message at hand.
+    pub(super) fn has_parts(&self) -> bool {
+        self.parts.as_ref().is_some_and(|parts| !parts.is_done())
     }
 
     /// How a request ends of which all attempts were in vain.
@@ -97,16 +115,26 @@ impl Active {
         const COUNT: Error = Error::Malformed("service list");
         let task = Arc::clone(&self.task);
         let message = task.messages.get(self.message).ok_or(COUNT)?;
+        if let Some(parts) = &mut self.parts {
+            let progress = parts.take(message, responses, task.tolerant)?;
+            self.report.parts += progress.parts;
+            if let Some((table, octets)) = &progress.complete {
+                learnt.register_wh = learnt.register_wh.or(register_wh(*table, octets));
+            }
+            return Ok(progress.verdict);
+        }
         let services: usize = message.calls.iter().map(|call| call.services()).sum();
         if responses.len() > services || responses.is_empty() && message.expects_answers() {
             return Err(COUNT);
         }
         let mut left = responses;
+        let mut judged = Vec::with_capacity(responses.len());
         for call in &message.calls {
             let Some((own, rest)) = left.split_at_checked(call.services()) else {
                 break;
             };
             left = rest;
+            judged.extend(own.iter().filter(|response| !is_too_large(call, response)));
             if own.iter().all(|response| response.code == ResponseCode::Ok) {
                 let change = call.session_change(own, self.authentication, now)?;
                 learnt.session.extend(change);
@@ -131,11 +159,17 @@ impl Active {
                 }
             }
         }
-        Ok(refusal(responses, task.tolerant, &mut self.report))
+        judged.extend(left);
+        let verdict = refusal(&judged, task.tolerant, &mut self.report);
+        if matches!(verdict, Verdict::Done) && judged.len() < responses.len() {
+            self.parts = PartRead::begin(message, responses).map(Box::new);
+        }
+        Ok(verdict)
     }
 }
 
 /// What a response means for its request.
+#[derive(Debug)]
 pub(super) enum Verdict {
     /// The message is done.
     Done,

@@ -155,7 +155,7 @@ impl Headend {
         let current = active.current();
         let options = Options {
             mode: current.map_or(Mode::Encrypted, |message| message.mode),
-            response: current.map_or(ResponseControl::Always, |message| message.response),
+            response: active.response_control(),
             ..Options::default()
         };
         let meter = *subscriber.node.peer();

@@ -12,6 +12,7 @@ mod config;
 mod desk;
 mod group;
 mod image;
+mod parts;
 mod profile;
 mod request;
 mod requests;

@@ -116,15 +116,16 @@ impl ProfileRead {
 
     /// Takes the responses; intervals up to `known_s` are known already.
     ///
-    /// Responses of which one refuses are left to the caller.
+    /// Responses of which one refuses are left to the caller, unless it is too large: then the
+    /// next messages ask for less. Tells whether they do.
     pub(super) fn take(
         &mut self,
         responses: &[Response<'_>],
         (known_s, utc): (u32, u32),
-    ) -> Result<(), Error> {
-        let refused = |response: &Response<'_>| response.code != ResponseCode::Ok;
-        if responses.iter().any(refused) {
-            return Ok(());
+    ) -> Result<bool, Error> {
+        let refused = |response: &&Response<'_>| response.code != ResponseCode::Ok;
+        if let Some(response) = responses.iter().find(refused) {
+            return Ok(response.code == ResponseCode::Rstl && self.halve());
         }
         match &mut self.stage {
             Stage::Layout => {
@@ -145,7 +146,32 @@ impl ProfileRead {
                 self.read_until_s = self.read_until_s.max(until);
             }
         }
-        Ok(())
+        Ok(false)
+    }
+
+    /// Cuts what is to be read into parts half as long as the next one; not what is one interval.
+    fn halve(&mut self) -> bool {
+        let Stage::Data(_, pieces) = &mut self.stage else {
+            return false;
+        };
+        let longest = pieces.last().map_or(0, |piece| piece.to - piece.from);
+        if longest < 2 {
+            return false;
+        }
+        let step = longest.div_ceil(2);
+        let halves = |piece: Piece| {
+            let starts = (piece.from..piece.to).step_by(step.into()).rev();
+            starts.map(move |from| Piece {
+                from,
+                to: piece.to.min(from.saturating_add(step)),
+                ..piece
+            })
+        };
+        *pieces = core::mem::take(pieces)
+            .into_iter()
+            .flat_map(halves)
+            .collect();
+        true
     }
 }
 
@@ -329,9 +355,16 @@ mod tests {
     /// every tenth is not valid.
     struct Recorded {
         count: u32,
+        /// Octets of table data that a response has room for.
+        room: usize,
     }
 
     impl Recorded {
+        fn of(count: u32) -> Self {
+            let room = 2_000;
+            Self { count, room }
+        }
+
         fn newest_block(&self) -> u32 {
             self.count.saturating_sub(1) / 96
         }
@@ -393,6 +426,9 @@ mod tests {
                     _ => &table[..],
                 };
                 put_service(&mut response, |writer| {
+                    if data.len() > self.room {
+                        return Response::of(ResponseCode::Rstl).emit(writer);
+                    }
                     Response::OK.emit(writer)?;
                     put_read_data(writer, data)
                 })
@@ -483,7 +519,7 @@ mod tests {
 
     #[test]
     fn a_first_read_goes_as_far_back_as_it_may_and_later_ones_fill_the_gap() {
-        let mut meter = Recorded { count: 500 };
+        let mut meter = Recorded::of(500);
         let (first, until, exchanges) = read(&mut meter, 3, 0, 0);
         assert_true(&first);
         assert_eq!(until, UTC + 900 * 500);
@@ -507,7 +543,7 @@ mod tests {
     fn the_ring_and_its_growth_during_the_read_do_no_harm() {
         // Each exchange ends another interval, across the border of a block and of the ring.
         for count in [96 * 30 - 2, 96 * 31 - 2, 96 * 47 + 1] {
-            let mut meter = Recorded { count };
+            let mut meter = Recorded::of(count);
             let (intervals, until, _) = read(&mut meter, 2, 0, 1);
             assert_true(&intervals);
             assert!(until >= UTC + 900 * count);
@@ -516,12 +552,28 @@ mod tests {
     }
 
     #[test]
+    fn a_meter_with_little_room_is_asked_for_less_until_it_answers() {
+        let mut meter = Recorded::of(500);
+        let (all, until, _) = read(&mut meter, 3, 0, 0);
+        // Three octets each: 77 intervals and 39 of them are too many, 20 fit.
+        meter.room = 100;
+        let (parts, until_in_parts, exchanges) = read(&mut meter, 3, 0, 0);
+        assert_eq!((&parts, until_in_parts), (&all, until));
+        // The layout, two in vain, 77 intervals, 96, 96 and 20.
+        assert_eq!(exchanges, 1 + 2 + 4 + 5 + 5 + 1);
+        // There is no less than the layout: the refusal is the answer.
+        let mut read = ProfileRead::begin(&task(Duration::from_secs(900)), true).unwrap();
+        let refused = [Response::of(ResponseCode::Rstl); 4];
+        assert_eq!(read.take(&refused, (0, UTC)), Ok(false));
+    }
+
+    #[test]
     fn nonsense_is_an_error_and_refusals_are_left_alone() {
-        let meter = Recorded { count: 10 };
+        let meter = Recorded::of(10);
         let depth = Duration::from_secs(86_400);
         let mut read = ProfileRead::begin(&task(depth), true).unwrap();
         let refused = [Response::of(ResponseCode::Iar); 4];
-        assert_eq!(read.take(&refused, (0, UTC)), Ok(()));
+        assert_eq!(read.take(&refused, (0, UTC)), Ok(false));
         assert!(!read.is_done());
         assert!(read.take(&[Response::OK; 4], (0, UTC)).is_err());
         assert!(read.take(&[], (0, UTC)).is_err());

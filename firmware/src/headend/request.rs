@@ -110,7 +110,9 @@ pub struct RequestReport {
     pub octets_down: u32,
     /// Octets of the responses.
     pub octets_up: u32,
-    /// Services that the meter refused.
+    /// Parts of tables that were read because a response with the whole would be too large.
+    pub parts: u32,
+    /// Services that the meter refused, not those that were asked again for less.
     pub refused: u32,
     /// Intervals of the load profile that were read.
     pub intervals: u32,
@@ -130,6 +132,7 @@ impl RequestReport {
             repetitions: 0,
             octets_down: 0,
             octets_up: 0,
+            parts: 0,
             refused: 0,
             intervals: 0,
             outcome: RequestOutcome::Pending,

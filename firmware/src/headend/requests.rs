@@ -248,6 +248,7 @@ impl Requests {
             task: queued.task,
             image,
             message: 0,
+            parts: None,
             sequence: self.next_sequence(rank),
             attempts: 0,
             sent: false,
@@ -368,10 +369,7 @@ impl Requests {
         active.report.repetitions += u32::from(active.sent);
         active.report.octets_down += octets as u32;
         active.sent = true;
-        let one_way = active
-            .current()
-            .is_some_and(|message| message.response == ResponseControl::Never);
-        if one_way {
+        if active.response_control() == ResponseControl::Never {
             self.proceed(rank, now);
             return;
         }
@@ -425,7 +423,10 @@ impl Requests {
                         asked.unwrap_or(refused)
                     })
             }
-            (Some(profile), _) => profile.take(&responses, known).map(|()| {
+            (Some(profile), _) => profile.take(&responses, known).map(|again| {
+                if again {
+                    return Verdict::Done;
+                }
                 learnt.intervals = core::mem::take(&mut profile.intervals);
                 learnt.read_until_s = profile.read_until_s;
                 let measured = learnt
@@ -462,7 +463,9 @@ impl Requests {
         let done = match (&active.profile, &active.image) {
             (None, Some(image)) => image.is_done(),
             (Some(profile), _) => profile.is_done() || active.exchanges >= PROFILE_EXCHANGES_MAX,
+            (None, None) if active.has_parts() => false,
             (None, None) => {
+                active.parts = None;
                 active.message += 1;
                 let over = active.message >= active.task.messages.len();
                 active.profile = ProfileRead::begin(&active.task, over);

@@ -113,7 +113,7 @@ pub enum Call {
     Trace,
     /// Withdraw your registration, which an end device refuses.
     Deregister,
-    /// Read a table.
+    /// Read a table; the whole of it in parts, where it is too large for a response.
     Read(TableId, Part),
     /// Write to a table.
     Write(TableId, Part, Arc<[u8]>),
@@ -165,16 +165,11 @@ impl Call {
     }
 
     /// Energy delivered in Wh, if the call read all registers and `responses` show them.
-    ///
-    /// The layout is that of the registers of this project's meters; another one is not read.
     pub(super) fn register_wh(&self, responses: &[Response<'_>]) -> Option<u64> {
-        let (Self::Read(REGISTERS, Part::Full), [response]) = (self, responses) else {
+        let (Self::Read(table, Part::Full), [response]) = (self, responses) else {
             return None;
         };
-        let octets = Blocks::new(response.data).single().ok()?;
-        let view = RegisterView::parse(octets, &METER_REGISTERS, &Format::PROFILE).ok()?;
-        let delivered = view.summation(Block::Total, 0).integer()?;
-        u64::try_from(delivered).ok()
+        register_wh(*table, Blocks::new(response.data).single().ok()?)
     }
 
     /// Writes the services; `sequence` is that of a procedure, `utc` the time in seconds.
@@ -219,6 +214,18 @@ impl Call {
         };
         put_service(writer, |writer| request.emit(writer))
     }
+}
+
+/// Energy delivered in Wh, if `octets` are those of the table with all registers.
+///
+/// The layout is that of the registers of this project's meters; another one is not read.
+pub(super) fn register_wh(table: TableId, octets: &[u8]) -> Option<u64> {
+    if table != REGISTERS {
+        return None;
+    }
+    let view = RegisterView::parse(octets, &METER_REGISTERS, &Format::PROFILE).ok()?;
+    let delivered = view.summation(Block::Total, 0).integer()?;
+    u64::try_from(delivered).ok()
 }
 
 fn put_group_key(key: &GroupKey, writer: &mut Writer<'_>) -> Result<(), Error> {

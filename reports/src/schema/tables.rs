@@ -407,7 +407,9 @@ table! {
         bytes_down: u64 = Bytes,
         /// C12.22 responses of the meter.
         bytes_up: u64 = Bytes,
-        /// Services that the meter refused.
+        /// Parts of tables that were read because a response with the whole would be too large.
+        parts: u32 = Count,
+        /// Services that the meter refused, not those that were asked again for less.
         refused: u32 = Count,
         /// Load profile intervals that were read.
         intervals: u32 = Count,

@@ -68,6 +68,11 @@ pub(super) fn requests(frame: &Table<'_>, out: &mut Builder) -> PolarsResult<()>
             outcome(label::CLOSED)?,
         ),
         (
+            "requests.parts",
+            "Parts of tables that were too large for one response.",
+            frame.sum("parts")?,
+        ),
+        (
             "requests.refused",
             "Services that meters refused.",
             frame.sum("refused")?,

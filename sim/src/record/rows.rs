@@ -405,6 +405,7 @@ pub(super) fn request(fleet: &Fleet, record: &RequestRecord) -> RequestRow {
         repetitions: report.repetitions,
         bytes_down: report.octets_down.into(),
         bytes_up: report.octets_up.into(),
+        parts: report.parts,
         refused: report.refused,
         intervals: report.intervals,
         outcome,

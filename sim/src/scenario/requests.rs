@@ -48,7 +48,7 @@ choice! {
             /// How far back at most.
             depth: Duration = Duration::from_secs(3 * 86_400),
         },
-        /// Whole tables, in one message.
+        /// Whole tables, in one message; one that is too large for the response in parts after it.
         Tables {
             /// Their numbers; those of manufacturer tables lie 2048 higher.
             numbers: Vec<u16>,

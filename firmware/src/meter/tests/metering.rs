@@ -1,9 +1,13 @@
 //! The measuring part inside the meter: reports, the clock, and the limit of demand.
 
+use alloc::vec;
+
 use super::*;
-use crate::c1222::service::{Password as Credential, ResponseCode};
+use crate::c1222::epsem::ResponseControl;
+use crate::c1222::service::{Password as Credential, ResponseCode, TableId};
 use crate::headend::{
-    Class, Persistence, ProfileScope, RequestOrder, RequestOutcome, RequestReport, Task,
+    Call, Class, Message, Part, Persistence, ProfileScope, RequestOrder, RequestOutcome,
+    RequestReport, Task,
 };
 use crate::metrology::{self, Energy, EventKind, Instantaneous, Limit, Quantity, Sample};
 
@@ -121,7 +125,11 @@ fn what_is_measured_survives_an_outage() {
 
 /// Reads a day of the load profile, with `password` if there is one.
 fn read_profile(pair: &mut Pair, password: Option<&[u8]>) -> RequestReport {
-    let task = Task {
+    request(pair, profile_task(password))
+}
+
+fn profile_task(password: Option<&[u8]>) -> Task {
+    Task {
         class: Class::Reading,
         messages: Vec::new(),
         profile: Some(ProfileScope {
@@ -137,7 +145,11 @@ fn read_profile(pair: &mut Pair, password: Option<&[u8]>) -> RequestReport {
             factor: 1,
             deadline: Duration::from_secs(60),
         },
-    };
+    }
+}
+
+/// Makes a request that is answered at once.
+fn request(pair: &mut Pair, task: Task) -> RequestReport {
     let order = RequestOrder {
         rank: 0,
         plan: 0,
@@ -164,4 +176,62 @@ fn the_profile_is_for_readers() {
     let read = read_profile(&mut pair, Some(b"MASTER"));
     assert_eq!(read.outcome, RequestOutcome::Answered);
     assert_eq!((read.intervals, read.refused), (4, 0), "{read:?}");
+}
+
+#[test]
+fn a_table_that_is_too_large_for_a_response_is_read_in_parts() {
+    let mut pair = metered(None);
+    for _ in 0..4 {
+        draw(&mut pair, 900, 2_000);
+    }
+    let password = Credential::new(b"MASTER", Some(4));
+    let read = |number| Call::Read(TableId::standard(number), Part::Full);
+    // The load profile alone is longer than four responses; the registers are there at once.
+    let calls = vec![Call::Security(password), read(64), read(23)];
+    let message = Message {
+        response: ResponseControl::OnException,
+        ..Message::new(calls)
+    };
+    let task = Task {
+        profile: None,
+        messages: vec![message],
+        ..profile_task(None)
+    };
+    let report = request(&mut pair, task);
+    assert_eq!(report.outcome, RequestOutcome::Answered, "{report:?}");
+    assert_eq!(report.refused, 0);
+    assert_eq!(report.repetitions, 0);
+    // One with all tables, six parts of 1,400 octets, one in vain, and three to find the end.
+    assert_eq!(report.transmissions, 11, "{report:?}");
+    assert!(report.parts > 6, "{report:?}");
+    assert!(report.octets_up > 4 * 2_048, "{report:?}");
+    let registers = pair.headend_events.iter().filter_map(|event| match event {
+        HeadendEvent::Register(watt_hours) => Some(*watt_hours),
+        _ => None,
+    });
+    assert_eq!(registers.collect::<Vec<_>>(), [2_000]);
+}
+
+#[test]
+fn registers_are_known_even_if_they_came_in_parts() {
+    let mut pair = metered(None);
+    draw(&mut pair, 900, 2_000);
+    let password = Credential::new(b"MASTER", Some(4));
+    let read = |number| Call::Read(TableId::standard(number), Part::Full);
+    // What comes before leaves no room for them.
+    let calls = [54, 25, 23].map(read);
+    let calls = [Call::Security(password)].into_iter().chain(calls);
+    let task = Task {
+        profile: None,
+        messages: vec![Message::new(calls.collect())],
+        ..profile_task(None)
+    };
+    let report = request(&mut pair, task);
+    assert_eq!(report.outcome, RequestOutcome::Answered, "{report:?}");
+    assert!(report.parts > 0, "{report:?}");
+    let registers = pair.headend_events.iter().filter_map(|event| match event {
+        HeadendEvent::Register(watt_hours) => Some(*watt_hours),
+        _ => None,
+    });
+    assert_eq!(registers.collect::<Vec<_>>(), [500], "{report:?}");
 }
