@@ -11,7 +11,7 @@ use alloc::vec::Vec;
 use super::crc;
 use super::line::{Baud, Parameters, Timing};
 use super::packet::{ACK, Control, NAK, OVERHEAD, Packet};
-use super::receiver::{Broken, Receiver, Unit};
+use super::receiver::{Receiver, Unit};
 use super::reject::Reject;
 use crate::time::{Duration, Instant};
 use crate::wire::{Error, Writer};
@@ -128,9 +128,13 @@ impl Link {
     }
 
     /// Forgets everything but the acknowledgement that is due: the line is as it was at first.
+    ///
+    /// A packet in the middle of which that happens counts as discarded.
     pub fn reset(&mut self) {
         self.parameters = Parameters::default();
-        self.receiver.clear();
+        if let Some(broken) = self.receiver.give_up() {
+            self.reject(broken.into());
+        }
         self.incoming = None;
         self.previous = None;
         self.toggle = false;
@@ -202,13 +206,7 @@ impl Link {
     /// Acts on every deadline that `now` has reached.
     pub fn handle_timeout(&mut self, now: Instant) {
         if let Some(broken) = self.receiver.handle_timeout(now) {
-            self.refuse(
-                match broken {
-                    Broken::TooLong => Reject::Length,
-                    Broken::TooShort => Reject::InterCharacter,
-                },
-                now,
-            );
+            self.refuse(broken.into(), now);
         }
         if self.receiver.is_busy() {
             return;

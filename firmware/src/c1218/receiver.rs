@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 
 use super::packet::{ACK, HEADER_LEN, NAK, OVERHEAD, START};
+use super::reject::Reject;
 use crate::time::Instant;
 
 /// Something that has been received to its end.
@@ -21,6 +22,15 @@ pub(super) enum Unit {
 pub(super) enum Broken {
     TooLong,
     TooShort,
+}
+
+impl From<Broken> for Reject {
+    fn from(broken: Broken) -> Self {
+        match broken {
+            Broken::TooLong => Self::Length,
+            Broken::TooShort => Self::InterCharacter,
+        }
+    }
 }
 
 /// The octets of a packet so far.
@@ -65,13 +75,20 @@ impl Receiver {
     /// Gives up a packet whose next octet is overdue.
     pub(super) fn handle_timeout(&mut self, now: Instant) -> Option<Broken> {
         self.deadline.filter(|deadline| *deadline <= now)?;
-        let broken = if self.skipping {
-            Broken::TooLong
-        } else {
-            Broken::TooShort
+        self.give_up()
+    }
+
+    /// Gives up what has begun, if something has.
+    pub(super) fn give_up(&mut self) -> Option<Broken> {
+        let broken = match (self.skipping, self.buffer.is_empty()) {
+            (true, _) => Some(Broken::TooLong),
+            (false, false) => Some(Broken::TooShort),
+            (false, true) => None,
         };
-        self.clear();
-        Some(broken)
+        self.buffer.clear();
+        self.skipping = false;
+        self.deadline = None;
+        broken
     }
 
     pub(super) const fn poll_timeout(&self) -> Option<Instant> {
@@ -86,12 +103,5 @@ impl Receiver {
     /// Whether that packet may still turn out valid.
     pub(super) fn is_receiving(&self) -> bool {
         !self.buffer.is_empty()
-    }
-
-    /// Forgets what has begun.
-    pub(super) fn clear(&mut self) {
-        self.buffer.clear();
-        self.skipping = false;
-        self.deadline = None;
     }
 }

@@ -238,6 +238,8 @@ impl Server {
         self.proceed(tables, now);
         if self.silence_at().is_some_and(|at| at <= now) {
             self.end(Ending::Silence, now);
+            // An endless packet was discarded with the session.
+            self.proceed(tables, now);
         }
     }
 

@@ -1,5 +1,7 @@
 //! Somebody at the optical port, while the head-end is at work as well.
 
+mod hostile;
+
 use alloc::vec;
 
 use super::*;
