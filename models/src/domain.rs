@@ -481,6 +481,10 @@ impl<A: Agenda> Domain<A> {
                     report,
                 });
             }
+            if let Some(waves) = &instance.waves {
+                let held = waves.held_back(&self.fleet, instance.index, now);
+                self.telemetry.images.extend(held);
+            }
             for report in instance.image.unfinished_requests(local) {
                 self.telemetry.requests.push(RequestRecord {
                     meter: self.fleet.meter_at(instance.index, report.order.rank),

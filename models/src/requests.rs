@@ -29,6 +29,20 @@ pub struct RequestPlan {
     pub first: Time,
     /// When they are asked again; none means never.
     pub every: Option<Duration>,
+    /// Where it is one of the waves of an update that go by how the waves before have ended.
+    pub wave: Option<Wave>,
+}
+
+/// One of the waves of an update, whose plans follow each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wave {
+    /// Its number, from 0.
+    pub number: u32,
+    /// Share of the wave before that has to be done before this one begins, in billionths; none
+    /// means that it begins by time.
+    pub proceed_at_ppb: Option<u32>,
+    /// Share of a wave whose failure halts the update, in billionths; none means that nothing does.
+    pub halt_on_ppb: Option<u32>,
 }
 
 impl RequestPlan {

@@ -16,7 +16,7 @@ use crate::dist;
 use crate::field::Attendance;
 use crate::fleet::{Fleet, PskPolicy};
 use crate::han::Home;
-use crate::headend::{Downlink, Instance, Station, Trunk, Visitors};
+use crate::headend::{Downlink, Instance, Station, Trunk, Visitors, Waves};
 use crate::link::{Lane, Segment, StationId};
 use crate::load::House;
 use crate::mdms::Mdms;
@@ -216,6 +216,7 @@ pub(crate) fn instance(fleet: &Fleet, index: u32) -> Instance {
             .mdms
             .as_ref()
             .map(|plan| Box::new(Mdms::new(plan, fleet, index))),
+        waves: Waves::new(&fleet.requests).map(Box::new),
         visitors: Visitors::default(),
         session_alarms: Vec::new(),
         command_alarm: AlarmClock::default(),

@@ -11,7 +11,7 @@ use firmware::c1222::notice::Notice;
 use firmware::crypto::Work;
 use firmware::han::Content;
 use firmware::headend::{CommandReport, RequestReport};
-use firmware::meter::{ImageEvent, SwitchStep};
+use firmware::meter::SwitchStep;
 use firmware::metrology::Registers;
 use firmware::ukmf::KeySummary;
 
@@ -270,8 +270,12 @@ pub struct ImageRecord {
     pub time: Time,
     /// The meter.
     pub meter: u32,
-    /// What.
-    pub event: ImageEvent,
+    /// Its version.
+    pub version: u16,
+    /// What, in snake case.
+    pub step: &'static str,
+    /// Octets of it that were written so far, those written again included.
+    pub octets: u32,
 }
 
 /// What a meter did about an order to its switch or its home.

@@ -10,9 +10,13 @@ use std::path::Path;
 
 use common::{metric, overrides, run_fresh};
 use independence::assert_independent;
-use sim::run::Options;
+use reports::read::numbers;
+use reports::{FirmwareRow, RequestRow, Results, Row};
+use sim::run::{Options, Report};
 use sim::scenario::{load, load_text};
 use text::run_text;
+
+const HOUR_NS: f64 = 3.6e12;
 
 const TOWN: &str = r#"Scenario(
     name: "town",
@@ -80,16 +84,86 @@ fn what_is_altered_or_unsigned_never_runs() {
     assert_eq!(metric(&report, "requests.rejected"), 60.0);
 }
 
+/// Waves that wait for the one before.
+const GATED: [&str; 2] = [
+    r#"timeline[0].action.proceed_at="90%""#,
+    r#"timeline[0].action.halt_on="10%""#,
+];
+
+#[test]
+fn a_bad_image_halts_the_waves_after_the_first() {
+    let by_time = run_text("bad_by_time", TOWN, &["timeline[0].action.defect=Altered"]);
+    assert_eq!(metric(&by_time, "firmware.faulty"), 60.0, "all meters");
+    let [proceed, halt] = GATED;
+    let sets = ["timeline[0].action.defect=Altered", proceed, halt];
+    let report = run_text("bad_gated", TOWN, &sets);
+    // The first wave is a fifth of 60; each of two instances finds out by itself.
+    let faulty = metric(&report, "firmware.faulty");
+    assert!((4.0..=20.0).contains(&faulty), "{report}");
+    assert_eq!(metric(&report, "firmware.halted"), 60.0 - faulty);
+    assert_eq!(metric(&report, "firmware.held_back"), 0.0);
+    assert_eq!(metric(&report, "firmware.refused"), 0.0);
+    assert_eq!(metric(&report, "requests.count"), faulty);
+    assert!(report.to_string().contains("meters halted"), "{report}");
+}
+
+#[test]
+fn a_failure_that_does_not_halt_holds_the_next_wave_back() {
+    let [proceed, _] = GATED;
+    let sets = ["timeline[0].action.defect=Unsigned", proceed];
+    let report = run_text("held_back", TOWN, &sets);
+    let asked = metric(&report, "requests.count");
+    assert!((4.0..=20.0).contains(&asked), "{report}");
+    assert_eq!(metric(&report, "firmware.held_back"), 60.0 - asked);
+    assert_eq!(metric(&report, "firmware.halted"), 0.0);
+}
+
+#[test]
+fn a_slow_wave_delays_the_next_and_its_activation() {
+    // The first wave starts anew two hours after it began; the second is due in an hour.
+    let due = r#"timeline[0].action.wave_every="1h""#;
+    let [proceed, halt] = GATED;
+    let by_time = run_text("due_by_time", TOWN, &[due]);
+    let gated = run_text("due_gated", TOWN, &[due, proceed, halt]);
+    for report in [&by_time, &gated] {
+        assert_eq!(metric(report, "firmware.activated"), 60.0, "{report}");
+        assert_eq!(metric(report, "requests.firmware.success_ratio"), 1.0);
+    }
+    let latest = |report: &Report, table, column| {
+        let frame = Results::open(&report.folder).table(table).expect("a table");
+        let times = numbers(&frame, column).expect("a column of numbers");
+        times.into_iter().fold(0.0, f64::max) / HOUR_NS
+    };
+    let due = |report| latest(report, RequestRow::TABLE, "due_ns");
+    let activated = |report| latest(report, FirmwareRow::TABLE, "time_ns");
+    assert_eq!(due(&by_time), 1.5);
+    assert!((3.5..3.6).contains(&activated(&by_time)));
+    // Within 5 minutes the meters of the first wave start anew, a minute later they are asked,
+    // once more where that was lost.
+    let [due, activated] = [due(&gated), activated(&gated)];
+    assert!((2.6..2.7).contains(&due), "{due} h");
+    assert!((due + 2.0..due + 2.1).contains(&activated), "{activated} h");
+}
+
 #[test]
 fn updates_do_not_depend_on_threads_or_on_the_division_into_domains() {
     assert_independent(TOWN, &[], 3);
+    let [proceed, halt] = GATED;
+    let late = r#"timeline[0].action.wave_every="1h""#;
+    assert_independent(TOWN, &[proceed, halt, late], 3);
+    assert_independent(
+        TOWN,
+        &[proceed, halt, "timeline[0].action.defect=Altered"],
+        3,
+    );
 }
 
 #[test]
 fn mistakes_are_located_all_at_once() {
     let sets = [r#"timeline=[(at: "1h", action: FirmwareUpdate(
             cohort: "nobody", version: "2.3", size: "40MB", block: 32, blocks_per_message: 0,
-            rate: "0b/s", waves: ["10%", "1%"], activate: "0s", spread: "1500ms"))]"#];
+            rate: "0b/s", waves: ["10%", "1%"], activate: "0s", spread: "1500ms",
+            proceed_at: "0%"))]"#];
     let report = load_text("town.ron", TOWN, &overrides(&sets)).expect_err("mistakes");
     let text = report.to_string();
     for message in [
@@ -102,6 +176,7 @@ fn mistakes_are_located_all_at_once() {
         "each wave is a larger share than the one before",
         "an image needs time to arrive",
         "whole seconds and at most 65535s",
+        "at 0% no wave waits",
     ] {
         assert!(text.contains(message), "{message}: {text}");
     }

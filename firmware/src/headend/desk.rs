@@ -4,6 +4,7 @@
 //! because the result of a procedure lies in a table that the next procedure overwrites.
 
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::net::SocketAddr;
 
 use super::commands::{CommandReport, Commands, SwitchOrder};
@@ -59,6 +60,15 @@ impl Headend {
         let desk = self.commands.get_or_insert_default();
         desk.requests.request(order, task);
         self.touched.push(Alarm::Commands);
+    }
+
+    /// Withdraws the requests of `plan` that have not begun; returns the ranks of their meters.
+    pub fn withdraw_requests(&mut self, plan: u32) -> Vec<u32> {
+        let Some(desk) = &mut self.commands else {
+            return Vec::new();
+        };
+        self.touched.push(Alarm::Commands);
+        desk.requests.withdraw(plan)
     }
 
     /// The rank of the meter for which something is due at `now`, and its address if it has one.

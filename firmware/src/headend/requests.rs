@@ -119,6 +119,23 @@ impl Requests {
         self.waiting.insert((order.due, arrival), queued);
     }
 
+    /// Forgets the requests of `plan` that have not begun; returns the ranks of their meters.
+    pub(super) fn withdraw(&mut self, plan: u32) -> Vec<u32> {
+        let mut ranks = Vec::new();
+        let mut stays = |queued: &Queued| {
+            let other = queued.order.plan != plan;
+            ranks.extend((!other).then_some(queued.order.rank));
+            other
+        };
+        self.waiting.retain(|_, queued| stays(queued));
+        self.ready.retain(|_, queued| stays(queued));
+        for queue in self.blocked.values_mut() {
+            queue.retain(&mut stays);
+        }
+        ranks.sort_unstable();
+        ranks
+    }
+
     /// Whether there is a report of a request that has ended.
     pub(super) fn has_ended(&self) -> bool {
         !self.ended.is_empty()

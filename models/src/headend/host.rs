@@ -353,6 +353,7 @@ impl<A: Agenda, X: Exchange> InstanceHost<'_, '_, A, X> {
                         instance: self.instance.index,
                         report,
                     });
+                    self.judge_wave(&report);
                 }
                 HeadendEvent::Discarded(reject) => {
                     let node = NodeId::Instance(self.instance.index);

@@ -7,7 +7,7 @@ use firmware::memory::Visitor;
 use bevy_ecs::component::Component;
 use firmware::headend::Headend;
 
-use super::{Station, Visitors};
+use super::{Station, Visitors, Waves};
 use crate::alarm::AlarmClock;
 use crate::datagram::Handle;
 use crate::link::Lane;
@@ -67,6 +67,8 @@ pub struct Instance {
     pub trunks: Vec<Trunk>,
     /// Where the readings of its meters go, if anywhere.
     pub mdms: Option<Box<Mdms>>,
+    /// How far updates are whose waves wait for each other, if there are any.
+    pub waves: Option<Box<Waves>>,
     /// Where meters are that are not where the plan has them.
     pub visitors: Visitors,
     /// Ring when a session has something to do, by session number.

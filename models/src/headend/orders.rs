@@ -82,6 +82,10 @@ impl<A: Agenda, X: Exchange> InstanceHost<'_, '_, A, X> {
     pub fn round(&mut self, index: u32) {
         let fleet = self.context.fleet;
         let plan = &fleet.requests[index as usize];
+        let Some(task) = self.admit_wave(index) else {
+            return self.finish(self.now);
+        };
+        let mut asked = 0;
         for rank in 0..fleet.meters_of(self.instance.index) {
             let meter = fleet.meter_at(self.instance.index, rank);
             if let Some(offset) = plan.offset(fleet, meter) {
@@ -90,9 +94,11 @@ impl<A: Agenda, X: Exchange> InstanceHost<'_, '_, A, X> {
                     plan: index,
                     due: local_time(self.now + offset),
                 };
-                self.instance.image.request(order, &plan.task);
+                self.instance.image.request(order, &task);
+                asked += 1;
             }
         }
+        self.begin_wave(index, asked);
         let next = plan.every.map(|every| self.now + every);
         if let Some(next) = next.filter(|next| next.as_nanos() < fleet.duration.as_nanos()) {
             self.post(next, Kind::Round, index);

@@ -604,7 +604,9 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
                 MeterEvent::Image(event) => self.context.telemetry.images.push(ImageRecord {
                     time: self.now,
                     meter: self.meter.placement.meter,
-                    event,
+                    version: event.version,
+                    step: event.step.name(),
+                    octets: event.octets,
                 }),
                 MeterEvent::Discarded(reject) => {
                     let node = NodeId::Meter(self.meter.placement.meter);

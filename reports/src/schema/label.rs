@@ -84,6 +84,10 @@ pub const OFFERED: &str = "offered";
 pub const VERIFIED: &str = "verified";
 /// A meter has all of an image, and its digest is another one.
 pub const FAULTY: &str = "faulty";
+/// A meter was not asked to take an image because the update was halted.
+pub const HALTED: &str = "halted";
+/// A meter was not asked to take an image because its wave still waited at the end of the run.
+pub const HELD_BACK: &str = "held_back";
 /// An image runs.
 pub const ACTIVATED: &str = "activated";
 /// A scheduled read of the current registers.

@@ -776,7 +776,8 @@ table! {
         /// Version of the image, major and minor; `activated` makes it the meter's.
         version: String = Identifier,
         /// `offered` (blocks are welcome), `verified`, `activated`; refused as `unsigned` or
-        /// `outdated`; or `faulty`: all blocks were there, with another digest.
+        /// `outdated`; or `faulty`: all blocks were there, with another digest. Not asked at all
+        /// because the update was `halted`, or its wave `held_back` until the end of the run.
         step: &'static str = Identifier,
         /// Octets of the image that were written to the meter so far, repeated ones included.
         bytes: u64 = Bytes,

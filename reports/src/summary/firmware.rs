@@ -18,7 +18,9 @@ pub(super) fn images(frame: &Table<'_>, out: &mut Builder) -> PolarsResult<()> {
     let [offers, verifications, activations] =
         [&offered, &verified, &activated].map(|rows| count(rows));
     let faulty = count(&step(label::FAULTY)?);
-    let steps = offers + verifications + activations + faulty;
+    let [halted, held_back] = [step(label::HALTED)?, step(label::HELD_BACK)?];
+    let [halted, held_back] = [halted, held_back].map(|rows| count(&rows));
+    let steps = offers + verifications + activations + faulty + halted + held_back;
     let refused = frame.height() as f64 - steps;
     let octets: f64 = frame.numbers_where("bytes", &verified)?.iter().sum();
     for (path, doc, value) in [
@@ -46,6 +48,16 @@ pub(super) fn images(frame: &Table<'_>, out: &mut Builder) -> PolarsResult<()> {
             "firmware.refused",
             "Manifests that are not signed by the vendor, or not newer.",
             refused,
+        ),
+        (
+            "firmware.halted",
+            "Meters that were not asked because the update was halted.",
+            halted,
+        ),
+        (
+            "firmware.held_back",
+            "Meters that were not asked because their wave waited until the end of the run.",
+            held_back,
         ),
         (
             "firmware.bytes",

@@ -414,12 +414,12 @@ pub(super) fn request(fleet: &Fleet, record: &RequestRecord) -> RequestRow {
 }
 
 pub(super) fn image(record: &ImageRecord) -> FirmwareRow {
-    let [major, minor] = record.event.version.to_be_bytes();
+    let [major, minor] = record.version.to_be_bytes();
     FirmwareRow {
         meter: record.meter,
         time_ns: time(record.time),
         version: format!("{major}.{minor}"),
-        step: record.event.step.name(),
-        bytes: record.event.octets.into(),
+        step: record.step,
+        bytes: record.octets.into(),
     }
 }

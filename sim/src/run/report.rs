@@ -33,6 +33,7 @@ impl fmt::Display for Report {
         self.responses(f)?;
         self.outages(f)?;
         self.han(f)?;
+        self.images(f)?;
         self.optical(f)?;
         self.attacks(f)?;
         self.kpis(f)?;
@@ -218,6 +219,33 @@ impl Report {
             )?;
         }
         Ok(())
+    }
+
+    fn images(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let some = |path: &str| self.summary.get(path).is_some_and(|count| count > 0.0);
+        if !["offered", "refused", "held_back"]
+            .map(|what| some(&format!("firmware.{what}")))
+            .contains(&true)
+        {
+            return Ok(());
+        }
+        let [offered, activated, faulty, refused, halted, held_back] = [
+            "offered",
+            "activated",
+            "faulty",
+            "refused",
+            "halted",
+            "held_back",
+        ]
+        .map(|what| self.number(&format!("firmware.{what}")));
+        write!(
+            f,
+            "firmware  {activated} of {offered} images run, {faulty} faulty, {refused} refused"
+        )?;
+        if some("firmware.halted") || some("firmware.held_back") {
+            write!(f, "; {halted} meters halted, {held_back} held back")?;
+        }
+        writeln!(f)
     }
 
     fn optical(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -141,6 +141,7 @@ pub fn plans(
             window: Duration::ZERO,
             first: Time::FAR_FUTURE,
             every: None,
+            wave: None,
         });
         GroupPlan {
             cohort: cohort_index(cohort),

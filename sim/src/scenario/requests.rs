@@ -166,6 +166,7 @@ pub fn plans(scenario: &Scenario, cohort_index: impl Fn(&str) -> usize) -> Vec<R
         window: schedule.window,
         first: Time::ZERO + schedule.first,
         every: Some(schedule.every),
+        wave: None,
     });
     let steps = scenario.timeline.iter().filter_map(|step| {
         let request = of_action(&step.action)?;
@@ -179,6 +180,7 @@ pub fn plans(scenario: &Scenario, cohort_index: impl Fn(&str) -> usize) -> Vec<R
             window: request.window,
             first: Time::ZERO + step.at,
             every: None,
+            wave: None,
         })
     });
     let updates = scenario

@@ -7,7 +7,7 @@ use firmware::c1219::image::Manifest;
 use firmware::c1222::service::Password;
 use firmware::crypto::{CmacKey, Digest, Work};
 use firmware::headend::{Class, Persistence, Rollout, Task};
-use models::requests::RequestPlan;
+use models::requests::{RequestPlan, Wave};
 use models::rng::{Purpose, Stream};
 use models::time::Time;
 use reports::label;
@@ -84,6 +84,8 @@ pub fn plans(
         fraction,
         waves: shares,
         wave_every,
+        proceed_at,
+        halt_on,
         activate,
         window,
         ..
@@ -91,6 +93,7 @@ pub fn plans(
     else {
         return Vec::new();
     };
+    let gated = proceed_at.is_some() || halt_on.is_some();
     let Some(image) = image(scenario, action) else {
         return Vec::new();
     };
@@ -112,6 +115,11 @@ pub fn plans(
             window: *window,
             first: Time::ZERO + first,
             every: None,
+            wave: gated.then(|| Wave {
+                number: number as u32,
+                proceed_at_ppb: proceed_at.map(Ratio::ppb),
+                halt_on_ppb: halt_on.map(Ratio::ppb),
+            }),
         });
     }
     plans

@@ -543,6 +543,12 @@ choice! {
             waves: Vec<Ratio> = Vec::new(),
             /// From one wave to the next.
             wave_every: Duration = Duration::from_secs(86_400),
+            /// Share of a wave that has to run the new image before the next one begins, when its
+            /// time has come; each head-end instance looks at its own meters. By time if absent.
+            proceed_at: Option<Ratio> = None,
+            /// Share of a wave, of its meters at an instance, whose failure halts the update there:
+            /// no further meter is asked. Nothing halts it if absent.
+            halt_on: Option<Ratio> = None,
             /// From the beginning of a wave to the time at which its meters start anew.
             activate: Duration = Duration::from_secs(12 * 3_600),
             /// Window after that in which each meter starts anew at random; whole seconds.

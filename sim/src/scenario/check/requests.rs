@@ -244,6 +244,7 @@ fn check_update(scenario: &Scenario, step: &Step, path: &str, judge: &mut Judge<
         &at("spread"),
         "the window of activation is whole seconds and at most 65535s",
     );
+    check_gates(&step.action, path, judge);
     let count = rollout::waves(waves).len() as u64;
     let last = step.at + wave_every.scaled(count - 1, 1) + *activate + *spread;
     judge.warn(
@@ -251,6 +252,51 @@ fn check_update(scenario: &Scenario, step: &Step, path: &str, judge: &mut Judge<
         &at("activate"),
         "the run ends before the last wave has been activated",
         "run longer, or activate earlier",
+    );
+}
+
+/// What lets the waves of an update go on, or halts it.
+fn check_gates(action: &Action, path: &str, judge: &mut Judge<'_>) {
+    let Action::FirmwareUpdate {
+        waves,
+        wave_every,
+        proceed_at,
+        halt_on,
+        activate,
+        spread,
+        ..
+    } = action
+    else {
+        return;
+    };
+    let at = |name: &str| format!("{path}.{name}");
+    judge.range(
+        proceed_at.is_some_and(|share| share == Ratio::ZERO),
+        &at("proceed_at"),
+        "at 0% no wave waits for the one before: leave it out, or say more",
+    );
+    judge.warn(
+        proceed_at.is_some() && waves.len() < 2,
+        &at("proceed_at"),
+        "there is no second wave that could wait",
+        "divide the meters by `waves`",
+    );
+    judge.warn(
+        proceed_at.is_some() && *wave_every <= *activate + *spread,
+        &at("wave_every"),
+        "no meter runs the new image before the next wave is due, so every wave is late",
+        "wait for longer than `activate` and `spread` together",
+    );
+    let whole = u64::from(Ratio::ONE.ppb());
+    let stuck = |(proceed, halt): (Ratio, Ratio)| {
+        u64::from(proceed.ppb()) + u64::from(halt.ppb()) > whole && halt != Ratio::ZERO
+    };
+    judge.warn(
+        proceed_at.zip(*halt_on).is_some_and(stuck),
+        &at("halt_on"),
+        "between the failures that keep the next wave from beginning and those that halt the \
+         update, it waits for good",
+        "halt it as soon as `proceed_at` cannot be reached any more",
     );
 }
 
