@@ -9,6 +9,7 @@
 //! (Minematsu, Lucks, Morita, Iwata, FSE 2013). [`Rule::RejectShortCleartext`] keeps callers out
 //! of that domain; a conformant C12.22 message never enters it.
 
+use super::modes::{self, Block};
 use super::{AesKey, BlockMode, Work, equal};
 
 /// Octets of an EAX′ tag.
@@ -38,9 +39,9 @@ pub enum Failure {
 pub struct EaxPrimeKey {
     aes: AesKey,
     /// D, the subkey of the cleartext chain and of complete last blocks.
-    d: [u8; 16],
+    d: Block,
     /// Q, the subkey of the ciphertext chain and of padded last blocks.
-    q: [u8; 16],
+    q: Block,
 }
 
 impl EaxPrimeKey {
@@ -95,10 +96,10 @@ impl EaxPrimeKey {
         self.aes.run(open, work)
     }
 
-    const fn subkeys(&self) -> Subkeys {
+    const fn subkeys(&self) -> Subkeys<'_> {
         Subkeys {
-            d: u128::from_be_bytes(self.d),
-            q: u128::from_be_bytes(self.q),
+            d: &self.d,
+            q: &self.q,
         }
     }
 }
@@ -119,41 +120,36 @@ impl Drop for EaxPrimeKey {
 
 /// D and Q, to be added to blocks.
 #[derive(Clone, Copy)]
-struct Subkeys {
-    d: u128,
-    q: u128,
+struct Subkeys<'a> {
+    d: &'a Block,
+    q: &'a Block,
 }
 
-impl Subkeys {
+impl Subkeys<'_> {
+    /// N, the tag of the cleartext, from which the keystream starts.
+    #[inline(always)]
+    fn cleartext(self, parts: &[&[u8]], encrypt: &mut impl FnMut(&mut Block)) -> Block {
+        modes::cbc_mac(self.d, [self.d, self.q], parts, encrypt)
+    }
+
     #[inline(always)]
     fn tag(
         self,
-        n: &[u8; 16],
+        n: &Block,
         ciphertext: &[u8],
-        encrypt: &mut impl FnMut(&mut [u8; 16]),
+        encrypt: &mut impl FnMut(&mut Block),
     ) -> [u8; MAC_LEN] {
         let c = if ciphertext.is_empty() {
             [0; 16]
         } else {
-            self.mac(self.q, &[ciphertext], encrypt)
+            modes::cbc_mac(self.q, [self.d, self.q], &[ciphertext], encrypt)
         };
         core::array::from_fn(|at| n[12 + at] ^ c[12 + at])
-    }
-
-    /// The CBC-MAC of the concatenation of `parts`, chained from `start`.
-    #[inline(always)]
-    fn mac(
-        self,
-        start: u128,
-        parts: &[&[u8]],
-        encrypt: &mut impl FnMut(&mut [u8; 16]),
-    ) -> [u8; 16] {
-        cbc_mac(start, [self.d, self.q], parts, encrypt).to_be_bytes()
     }
 }
 
 struct Seal<'a> {
-    subkeys: Subkeys,
+    subkeys: Subkeys<'a>,
     cleartext: &'a [&'a [u8]],
     buffer: &'a mut [u8],
 }
@@ -162,17 +158,15 @@ impl BlockMode for Seal<'_> {
     type Output = [u8; MAC_LEN];
 
     #[inline(always)]
-    fn run(self, mut encrypt: impl FnMut(&mut [u8; 16])) -> [u8; MAC_LEN] {
-        let n = self
-            .subkeys
-            .mac(self.subkeys.d, self.cleartext, &mut encrypt);
-        apply_keystream(&counter_start(n), self.buffer, &mut encrypt);
+    fn run(self, mut encrypt: impl FnMut(&mut Block)) -> [u8; MAC_LEN] {
+        let n = self.subkeys.cleartext(self.cleartext, &mut encrypt);
+        modes::apply_keystream(&counter_start(n), self.buffer, &mut encrypt);
         self.subkeys.tag(&n, self.buffer, &mut encrypt)
     }
 }
 
 struct Open<'a> {
-    subkeys: Subkeys,
+    subkeys: Subkeys<'a>,
     cleartext: &'a [&'a [u8]],
     buffer: &'a mut [u8],
     tag: &'a [u8; MAC_LEN],
@@ -182,20 +176,18 @@ impl BlockMode for Open<'_> {
     type Output = Result<(), Failure>;
 
     #[inline(always)]
-    fn run(self, mut encrypt: impl FnMut(&mut [u8; 16])) -> Self::Output {
-        let n = self
-            .subkeys
-            .mac(self.subkeys.d, self.cleartext, &mut encrypt);
+    fn run(self, mut encrypt: impl FnMut(&mut Block)) -> Self::Output {
+        let n = self.subkeys.cleartext(self.cleartext, &mut encrypt);
         if !equal(&self.subkeys.tag(&n, self.buffer, &mut encrypt), self.tag) {
             return Err(Failure::Mac);
         }
-        apply_keystream(&counter_start(n), self.buffer, &mut encrypt);
+        modes::apply_keystream(&counter_start(n), self.buffer, &mut encrypt);
         Ok(())
     }
 }
 
 /// The first counter block: two bits of N are cleared.
-const fn counter_start(mut n: [u8; 16]) -> [u8; 16] {
+const fn counter_start(mut n: Block) -> Block {
     n[12] &= 0x7F;
     n[14] &= 0x7F;
     n
@@ -214,73 +206,7 @@ fn check(cleartext: &[&[u8]], rule: Rule) -> Result<(), Failure> {
     }
 }
 
-/// The CBC-MAC of the concatenation of `parts`, chained from `start`.
-///
-/// The last block is masked: by the first of `masks` if it is complete, else, once padded with one
-/// bit and zeros, by the second.
-#[inline(always)]
-fn cbc_mac(
-    start: u128,
-    masks: [u128; 2],
-    parts: &[&[u8]],
-    encrypt: &mut impl FnMut(&mut [u8; 16]),
-) -> u128 {
-    let mut state = start;
-    let mut pending = [0; 16];
-    let mut filled = 0;
-    for part in parts {
-        let mut part = *part;
-        while !part.is_empty() {
-            // A full block is absorbed only when more follows: the last one is special.
-            if filled == 16 {
-                absorb(&mut state, u128::from_be_bytes(pending), encrypt);
-                filled = 0;
-            }
-            while let (0, Some((block, rest @ [_, ..]))) = (filled, part.split_first_chunk()) {
-                absorb(&mut state, u128::from_be_bytes(*block), encrypt);
-                part = rest;
-            }
-            let taken = part.len().min(16 - filled);
-            pending[filled..filled + taken].copy_from_slice(&part[..taken]);
-            filled += taken;
-            part = &part[taken..];
-        }
-    }
-    let mask = if filled == 16 {
-        masks[0]
-    } else {
-        pending[filled] = 0x80;
-        pending[filled + 1..].fill(0);
-        masks[1]
-    };
-    absorb(&mut state, u128::from_be_bytes(pending) ^ mask, encrypt);
-    state
-}
-
-#[inline(always)]
-fn absorb(state: &mut u128, block: u128, encrypt: &mut impl FnMut(&mut [u8; 16])) {
-    let mut octets = (*state ^ block).to_be_bytes();
-    encrypt(&mut octets);
-    *state = u128::from_be_bytes(octets);
-}
-
-/// Adds the keystream that counts up from `start` as one 128-bit integer.
-#[inline(always)]
-fn apply_keystream(start: &[u8; 16], buffer: &mut [u8], encrypt: &mut impl FnMut(&mut [u8; 16])) {
-    let mut counter = u128::from_be_bytes(*start);
-    for chunk in buffer.chunks_mut(16) {
-        let mut block = counter.to_be_bytes();
-        encrypt(&mut block);
-        for (octet, key) in chunk.iter_mut().zip(block) {
-            *octet ^= key;
-        }
-        counter = counter.wrapping_add(1);
-    }
-}
-
 /// Doubling in GF(2^128) with octet 0 as the least significant one.
-fn double(block: &[u8; 16]) -> [u8; 16] {
-    let value = u128::from_le_bytes(*block);
-    let carry = if value >> 127 == 1 { 0x87 } else { 0 };
-    ((value << 1) ^ carry).to_le_bytes()
+fn double(block: &Block) -> Block {
+    modes::double(u128::from_le_bytes(*block)).to_le_bytes()
 }

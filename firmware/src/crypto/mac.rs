@@ -2,11 +2,7 @@
 
 use core::fmt;
 
-use ::hmac::Hmac;
-use sha1::Sha1;
-use sha2::Sha256;
-
-use super::prf::HmacKey;
+use super::hmac::{HmacKey, Sha1, Sha256};
 use super::{CmacKey, Secret, Work, equal};
 
 /// An integrity algorithm, by its IKEv2 transform type 3 number.
@@ -80,18 +76,41 @@ impl Tag {
 
 /// A keyed integrity algorithm.
 ///
-/// Only the key is held; it is expanded for every use, which costs less than the memory of an
-/// expanded HMAC key per session would.
+/// The pads of HMAC are absorbed when the key is made. What is counted is the work of a device that
+/// holds the key alone and expands it for every tag.
 #[derive(Clone)]
 pub struct MacKey {
     algorithm: Integrity,
     key: Secret<{ Integrity::KEY_LEN_MAX }>,
+    pads: Pads,
 }
+
+/// What a key of HMAC is expanded to.
+#[derive(Clone)]
+enum Pads {
+    Sha1(HmacKey<Sha1>),
+    Sha256(HmacKey<Sha256>),
+    /// AES-CMAC has none.
+    None,
+}
+
+/// Compressions that absorb the two pads of a key.
+const PAD_BLOCKS: u32 = 2;
 
 impl MacKey {
     /// A key for `algorithm`, of which the first [`Integrity::key_len`] octets count.
-    pub const fn new(algorithm: Integrity, key: Secret<{ Integrity::KEY_LEN_MAX }>) -> Self {
-        Self { algorithm, key }
+    pub fn new(algorithm: Integrity, key: Secret<{ Integrity::KEY_LEN_MAX }>) -> Self {
+        let octets = &key.expose()[..algorithm.key_len()];
+        let pads = match algorithm {
+            Integrity::HmacSha1_160 => Pads::Sha1(HmacKey::new(octets, |_| ())),
+            Integrity::HmacSha256_128 => Pads::Sha256(HmacKey::new(octets, |_| ())),
+            Integrity::AesCmac96 => Pads::None,
+        };
+        Self {
+            algorithm,
+            key,
+            pads,
+        }
     }
 
     /// The algorithm.
@@ -107,22 +126,18 @@ impl MacKey {
     /// The tag over the concatenation of `parts`.
     pub fn tag(&self, parts: &[&[u8]], work: &mut Work) -> Tag {
         let mut octets = [0; Integrity::TAG_LEN_MAX];
-        let key = self.expose();
-        match self.algorithm {
-            Integrity::HmacSha1_160 => {
-                let keyed = HmacKey::<Hmac<Sha1>>::new(key, |blocks| work.sha1_blocks += blocks);
-                octets = keyed.tag(parts, |blocks| work.sha1_blocks += blocks);
+        match &self.pads {
+            Pads::Sha1(keyed) => {
+                octets = keyed.tag(parts, |blocks| work.sha1_blocks += PAD_BLOCKS + blocks);
             }
-            Integrity::HmacSha256_128 => {
-                let keyed =
-                    HmacKey::<Hmac<Sha256>>::new(key, |blocks| work.sha256_blocks += blocks);
-                let tag: [u8; 16] = keyed.tag(parts, |blocks| work.sha256_blocks += blocks);
+            Pads::Sha256(keyed) => {
+                let tag: [u8; 16] =
+                    keyed.tag(parts, |blocks| work.sha256_blocks += PAD_BLOCKS + blocks);
                 octets[..16].copy_from_slice(&tag);
             }
-            Integrity::AesCmac96 => {
-                let key = key
-                    .try_into()
-                    .expect("AUTH_AES_CMAC_96 has a key of 16 octets");
+            Pads::None => {
+                let key = self.key.expose().first_chunk();
+                let key = key.expect("AUTH_AES_CMAC_96 has a key of 16 octets");
                 let tag = CmacKey::new(key, work).tag(parts, work);
                 octets[..12].copy_from_slice(&tag[..12]);
             }

@@ -5,8 +5,9 @@
 //! schedule once, when they are made; secrets zeroise on drop, never print and compare in
 //! constant time.
 //!
-//! The AES block, CCM*, CMAC, EAX, HMAC and the hashes come from the RustCrypto crates; only
-//! [`eax_prime`], which no crate offers, is written here on the block function.
+//! The AES block, CCM* and the hashes come from the RustCrypto crates. CMAC, EAX and [`eax_prime`]
+//! are written here on the block function and HMAC on the compression functions: a message takes
+//! the processor's AES unit once and a key its pads once, which generic modes do many times over.
 
 mod aes_block;
 mod ccm;
@@ -14,8 +15,10 @@ mod cmac;
 mod digest;
 mod eax;
 pub mod eax_prime;
+mod hmac;
 mod kdf;
 mod mac;
+mod modes;
 mod pbkdf2;
 mod prf;
 mod secret;

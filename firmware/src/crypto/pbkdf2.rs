@@ -1,10 +1,7 @@
 //! PBKDF2 with HMAC-SHA-1 (RFC 8018 §5.2).
 
-use ::hmac::Hmac;
-use sha1::Sha1;
-
 use super::Work;
-use super::prf::HmacKey;
+use super::hmac::{HmacKey, Sha1};
 
 /// Octets of an HMAC-SHA-1 output.
 const OUTPUT: usize = 20;
@@ -19,7 +16,7 @@ pub fn pbkdf2_hmac_sha1(
     out: &mut [u8],
     work: &mut Work,
 ) {
-    let keyed = HmacKey::<Hmac<Sha1>>::new(password, |blocks| work.sha1_blocks += blocks);
+    let keyed = HmacKey::<Sha1>::new(password, |blocks| work.sha1_blocks += blocks);
     for (chunk, index) in out.chunks_mut(OUTPUT).zip(1u32..) {
         let mut last: [u8; OUTPUT] = keyed.tag(&[salt, &index.to_be_bytes()], |blocks| {
             work.sha1_blocks += blocks;

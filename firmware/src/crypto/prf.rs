@@ -1,9 +1,6 @@
 //! The pseudo-random functions of IKEv2 and their expansion prf+ (RFC 7296 §2.13).
 
-use ::hmac::{Hmac, KeyInit, Mac};
-use sha1::Sha1;
-use sha2::Sha256;
-
+use super::hmac::{HmacKey, Sha1, Sha256};
 use super::{CmacKey, Work};
 
 /// A pseudo-random function, by its IKEv2 transform type 2 number.
@@ -46,7 +43,7 @@ impl Prf {
     pub fn plus(self, key: &[u8], seed: &[&[u8]], out: &mut [u8], work: &mut Work) {
         match self {
             Self::HmacSha1 => {
-                let keyed = HmacKey::<Hmac<Sha1>>::new(key, |blocks| work.sha1_blocks += blocks);
+                let keyed = HmacKey::<Sha1>::new(key, |blocks| work.sha1_blocks += blocks);
                 expand::<20>(
                     out,
                     |parts| keyed.tag(parts, |blocks| work.sha1_blocks += blocks),
@@ -54,8 +51,7 @@ impl Prf {
                 );
             }
             Self::HmacSha256 => {
-                let keyed =
-                    HmacKey::<Hmac<Sha256>>::new(key, |blocks| work.sha256_blocks += blocks);
+                let keyed = HmacKey::<Sha256>::new(key, |blocks| work.sha256_blocks += blocks);
                 expand::<32>(
                     out,
                     |parts| keyed.tag(parts, |blocks| work.sha256_blocks += blocks),
@@ -104,40 +100,5 @@ fn expand<const N: usize>(
         parts[seed.len() + 1] = &counter;
         previous = prf(&parts[..seed.len() + 2]);
         chunk.copy_from_slice(&previous[..chunk.len()]);
-    }
-}
-
-/// A keyed HMAC whose inner and outer pads have been absorbed already.
-#[derive(Clone)]
-pub(super) struct HmacKey<M>(M);
-
-/// Octets that the padding of SHA-1 and SHA-256 adds at least (0x80 and a 64-bit length).
-const HASH_PADDING: usize = 9;
-const HASH_BLOCK: usize = 64;
-
-impl<M: Mac + KeyInit + Clone> HmacKey<M> {
-    /// Absorbs the pads: two compressions, more if the key is longer than one hash block.
-    pub(super) fn new(key: &[u8], count: impl FnOnce(u32)) -> Self {
-        let hashed = if key.len() > HASH_BLOCK {
-            (key.len() + HASH_PADDING).div_ceil(HASH_BLOCK)
-        } else {
-            0
-        };
-        count(2 + hashed as u32);
-        Self(<M as KeyInit>::new_from_slice(key).expect("HMAC takes keys of any length"))
-    }
-
-    pub(super) fn tag<const N: usize>(&self, parts: &[&[u8]], count: impl FnOnce(u32)) -> [u8; N] {
-        let mut mac = self.0.clone();
-        let mut len = 0;
-        for part in parts {
-            mac.update(part);
-            len += part.len();
-        }
-        count((len + HASH_PADDING).div_ceil(HASH_BLOCK) as u32 + 1);
-        let output = mac.finalize().into_bytes();
-        let mut tag = [0; N];
-        tag.copy_from_slice(&output[..N]);
-        tag
     }
 }

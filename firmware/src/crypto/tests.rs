@@ -6,13 +6,15 @@
 use std::vec;
 use std::vec::Vec;
 
-use ::hmac::Hmac;
+use ::cmac::Cmac;
+use ::eax::Eax;
+use ::eax::aead::{AeadInOut, KeyInit};
+use ::hmac::{Hmac, Mac};
 use proptest::prelude::*;
-use sha1::Sha1;
-use sha2::Sha256;
 
 use super::eax_prime::{EaxPrimeKey, Failure, Rule};
-use super::prf::{HmacKey, aes_cmac_key};
+use super::hmac::{HmacKey, Sha1, Sha256};
+use super::prf::aes_cmac_key;
 use super::*;
 
 fn hex(digits: &str) -> Vec<u8> {
@@ -266,7 +268,7 @@ fn rfc2202_3_hmac_sha1() {
     ];
     for (key, message, tag) in cases {
         let mut blocks = 0;
-        let keyed = HmacKey::<Hmac<Sha1>>::new(key, |count| blocks += count);
+        let keyed = HmacKey::<Sha1>::new(key, |count| blocks += count);
         let computed: [u8; 20] = keyed.tag(&[message], |count| blocks += count);
         assert_eq!(computed.as_slice(), hex(tag));
         assert_eq!(blocks, if key.len() > 64 { 6 } else { 4 });
@@ -299,7 +301,7 @@ fn rfc4231_4_hmac_sha256() {
         ),
     ];
     for (key, message, tag) in cases {
-        let keyed = HmacKey::<Hmac<Sha256>>::new(key, |_| ());
+        let keyed = HmacKey::<Sha256>::new(key, |_| ());
         let (front, back) = message.split_at(5);
         let computed: [u8; 32] = keyed.tag(&[front, back], |_| ());
         assert_eq!(computed.as_slice(), hex(tag));
@@ -396,11 +398,11 @@ fn rfc7296_2_13_prf_plus() {
             prf.plus(key, &seed, &mut out, &mut Work::default());
             let single = |message: &[u8]| match prf {
                 Prf::HmacSha1 => {
-                    let keyed = HmacKey::<Hmac<Sha1>>::new(key, |_| ());
+                    let keyed = HmacKey::<Sha1>::new(key, |_| ());
                     keyed.tag::<20>(&[message], |_| ()).to_vec()
                 }
                 Prf::HmacSha256 => {
-                    let keyed = HmacKey::<Hmac<Sha256>>::new(key, |_| ());
+                    let keyed = HmacKey::<Sha256>::new(key, |_| ());
                     keyed.tag::<32>(&[message], |_| ()).to_vec()
                 }
                 Prf::AesCmac => {
@@ -524,7 +526,68 @@ fn flip(fields: &mut [&mut [u8]], bit: proptest::sample::Index) {
     }
 }
 
+/// Splits `message` into three parts, some of which may be empty.
+fn in_parts(message: &[u8], splits: [proptest::sample::Index; 2]) -> [&[u8]; 3] {
+    let mut splits = splits.map(|split| split.index(message.len() + 1));
+    splits.sort_unstable();
+    let [first, second] = splits;
+    [
+        &message[..first],
+        &message[first..second],
+        &message[second..],
+    ]
+}
+
+fn crate_mac<M: Mac + KeyInit>(key: &[u8], message: &[u8]) -> Vec<u8> {
+    let mut mac = <M as KeyInit>::new_from_slice(key).unwrap();
+    mac.update(message);
+    mac.finalize().into_bytes().to_vec()
+}
+
 proptest! {
+    #[test]
+    fn modes_and_hmac_agree_with_the_crates(
+        key: [u8; 16],
+        long_key in octets(0..=200),
+        message in octets(0..=300),
+        splits: [proptest::sample::Index; 2],
+    ) {
+        let mut work = Work::NONE;
+        let parts = in_parts(&message, splits);
+        let cmac = CmacKey::new(&key, &mut work).tag(&parts, &mut work);
+        prop_assert_eq!(&cmac[..], crate_mac::<Cmac<aes::Aes128Enc>>(&key, &message));
+
+        let [mut sha1, mut sha256] = [0; 2];
+        let keyed = HmacKey::<Sha1>::new(&long_key, |blocks| sha1 += blocks);
+        let tag: [u8; 20] = keyed.tag(&parts, |blocks| sha1 += blocks);
+        prop_assert_eq!(&tag[..], crate_mac::<Hmac<::sha1::Sha1>>(&long_key, &message));
+        let keyed = HmacKey::<Sha256>::new(&long_key, |blocks| sha256 += blocks);
+        let tag: [u8; 32] = keyed.tag(&parts, |blocks| sha256 += blocks);
+        prop_assert_eq!(&tag[..], crate_mac::<Hmac<::sha2::Sha256>>(&long_key, &message));
+        // A key block and 9 octets of padding on each side; a long key is hashed first.
+        let hashed = if long_key.len() > 64 { (long_key.len() + 9).div_ceil(64) } else { 0 };
+        let expected = (hashed + 1 + (message.len() + 9).div_ceil(64) + 2) as u32;
+        prop_assert_eq!([sha1, sha256], [expected; 2]);
+    }
+
+    #[test]
+    fn eax_agrees_with_the_crate(
+        key: [u8; 16],
+        nonce: [u8; 16],
+        header in octets(0..=64),
+        plaintext in octets(0..=200),
+    ) {
+        let mut ours = plaintext.clone();
+        let tag = EaxKey::new(key).seal(&nonce, &header, &mut ours, &mut Work::default());
+        let mut theirs = plaintext;
+        let cipher = Eax::<aes::Aes128Enc>::new(&key.into());
+        let theirs_tag = cipher
+            .encrypt_inout_detached(&nonce.into(), &header, theirs.as_mut_slice().into())
+            .unwrap();
+        prop_assert_eq!(ours, theirs);
+        prop_assert_eq!(&tag[..], &theirs_tag[..]);
+    }
+
     #[test]
     fn eax_opens_what_it_sealed_and_nothing_else(
         key: [u8; 16],
