@@ -72,6 +72,22 @@ impl Bins {
         sums
     }
 
+    /// How often something has happened so far: 0 at first, then the count at the end of each bin.
+    pub(super) fn added_up(&self, times_s: impl Iterator<Item = f64>) -> Vec<(f64, f64)> {
+        self.levels(times_s.map(|time_s| (time_s, 1.0)))
+    }
+
+    /// A level that steps by weights: 0 at first, then the level at the end of each bin.
+    pub(super) fn levels(&self, steps: impl Iterator<Item = (f64, f64)>) -> Vec<(f64, f64)> {
+        let mut level = 0.0;
+        let mut points = vec![(0.0, 0.0)];
+        for (edge, step) in self.edges()[1..].iter().zip(self.sums(steps)) {
+            level += step;
+            points.push((*edge, level));
+        }
+        points
+    }
+
     /// Width in words.
     pub(super) fn say(&self) -> String {
         crate::number::duration(self.width_s)
@@ -100,6 +116,16 @@ mod tests {
         assert_eq!(bins.index(5_000.0), 1);
         let sums = bins.sums([(0.0, 1.0), (950.0, 2.0), (f64::NAN, 4.0)].into_iter());
         assert_eq!(sums, [1.0, 2.0]);
+    }
+
+    #[test]
+    fn levels_are_those_at_the_end_of_a_bin() {
+        let bins = Bins::new(30.0, 10.0);
+        let steps = [(0.0, 2.0), (9.0, -1.0), (25.0, -1.0), (f64::NAN, 7.0)];
+        let levels = [(0.0, 0.0), (10.0, 1.0), (20.0, 1.0), (30.0, 0.0)];
+        assert_eq!(bins.levels(steps.into_iter()), levels);
+        let counts = [(0.0, 0.0), (10.0, 1.0), (20.0, 2.0), (30.0, 2.0)];
+        assert_eq!(bins.added_up([5.0, 10.0].into_iter()), counts);
     }
 
     #[test]

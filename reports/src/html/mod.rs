@@ -16,6 +16,7 @@
 mod answer;
 mod bins;
 mod comparison;
+mod firmware;
 mod format;
 mod headend;
 mod homes;
@@ -26,6 +27,8 @@ mod latency;
 mod mdms;
 mod meters;
 mod methods;
+mod optical;
+mod outages;
 mod page;
 mod rejects;
 mod response;
@@ -64,9 +67,12 @@ pub fn render(folder: &Path) -> Result<String, Error> {
         mdms::section(&run)?,
         traffic::section(&run)?,
         headend::section(&run)?,
+        outages::section(&run)?,
+        firmware::section(&run)?,
         switching::section(&run)?,
         response::section(&run)?,
         homes::section(&run)?,
+        optical::section(&run)?,
         meters::section(&run)?,
         rejects::section(&run)?,
     ]

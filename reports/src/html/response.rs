@@ -60,19 +60,9 @@ fn orders(run: &Run, frame: &DataFrame) -> PolarsResult<Figure> {
         let times = seconds(frame, column)?.into_iter().zip(&actions);
         let times = times
             .filter(|(_, action)| Some(**action) == limit)
-            .map(|(time, _)| (time, 1.0));
-        let mut sum = 0.0;
-        let mut points = vec![(0.0, 0.0)];
+            .map(|(time, _)| time);
         // What happened in a bin has happened at its end.
-        points.extend(
-            bins.edges()[1..]
-                .iter()
-                .zip(bins.sums(times))
-                .map(|(edge, count)| {
-                    sum += count;
-                    (*edge, sum)
-                }),
-        );
+        let points = bins.added_up(times);
         series.push(Series {
             name: name.to_string(),
             points,

@@ -79,17 +79,8 @@ fn orders(run: &Run, frame: &DataFrame) -> PolarsResult<Figure> {
             let times = of_action
                 .filter(|(time, of)| **of == action && time.is_finite())
                 .map(|(time, _)| *time);
-            let mut counts = vec![0.0; bins.count()];
-            for time in times {
-                counts[bins.index(time)] += 1.0;
-            }
-            let mut sum = 0.0;
             // What happened in a bin has happened at its end.
-            let mut points = vec![(0.0, 0.0)];
-            points.extend(bins.edges()[1..].iter().zip(&counts).map(|(edge, count)| {
-                sum += count;
-                (*edge, sum)
-            }));
+            let points = bins.added_up(times);
             let name = format!("{} {what}", words(name));
             series.push(Series { name, points });
         }

@@ -1,5 +1,7 @@
 //! Reports of folders that a test wrote.
 
+mod field;
+
 use std::fs;
 use std::path::Path;
 
