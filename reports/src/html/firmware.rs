@@ -45,12 +45,16 @@ fn lead(run: &Run) -> String {
             duration(median_s)
         ));
     }
-    lead.push_str(&format!(
-        ". {} arrived damaged, and meters refused {} that the vendor had not signed or that were \
-         not newer.",
-        grouped(run.count("firmware.faulty")),
-        counted(run.count("firmware.refused"), "offer"),
-    ));
+    let (faulty, refused) = (run.count("firmware.faulty"), run.count("firmware.refused"));
+    lead.push_str(&match faulty + refused {
+        0 => ". None arrived damaged, and no offer was refused.".to_string(),
+        _ => format!(
+            ". {} arrived damaged, and meters refused {} that the vendor had not signed or that \
+             were not newer.",
+            grouped(faulty),
+            counted(refused, "offer"),
+        ),
+    });
     lead
 }
 

@@ -205,7 +205,7 @@ fn passwords(run: &Run, frame: &DataFrame) -> PolarsResult<Option<Figure>> {
         series,
         events: run.events(),
     };
-    Ok(Some(Figure::new(about, Size::Half, &plot)))
+    Ok(Some(Figure::new(about, Size::Wide, &plot)))
 }
 
 fn locked(frame: &DataFrame) -> PolarsResult<Vec<bool>> {

@@ -69,7 +69,7 @@ fn lead(run: &Run) -> String {
         ));
     }
     lead.push_str(&format!(
-        ". Of the outages that were long enough and are over the head-end was told the end of {}.",
+        ". The head-end was told the end of {} of the outages that were long enough and are over.",
         ratio("restoration_ratio"),
     ));
     lead
@@ -286,11 +286,11 @@ impl Outages {
         let mut table = Table::new([
             "medium",
             "outages",
-            "too brief to report",
+            "too brief",
             "heard",
             "within 20 s",
-            "not heard, meter went dark",
-            "not heard, mains back before",
+            "dark unheard",
+            "back unheard",
             "median_last_gasp_s",
             "over",
             "end told",

@@ -97,6 +97,7 @@ fn outages_show_what_the_head_end_knows() {
     let page = render(folder.path()).expect("rendered");
     assert_well_formed(&page);
     assert!(page.contains("lost their mains 5 times, 1 of these too briefly to be reported"));
+    assert!(page.contains("the end of 33.3 % of the outages that were long enough"));
     let expected = [
         ["mesh", "2", "0", "1", "0", "1", "0", "30", "1", "0"],
         ["wan", "3", "1", "1", "1", "0", "1", "5", "2", "1"],
@@ -239,6 +240,7 @@ fn firmware_shows_progress_and_where_images_ended() {
     let page = render(folder.path()).expect("rendered");
     assert_well_formed(&page);
     assert!(page.contains("Of 3 images that meters agreed to take 33.3 % run"));
+    assert!(page.contains("1 arrived damaged, and meters refused 1 offer that"));
     assert_has(
         &csv_of(&page, "firmware-progress"),
         &[
