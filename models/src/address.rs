@@ -7,6 +7,8 @@
 
 use core::net::{Ipv4Addr, SocketAddrV4};
 
+use firmware::c1222::aptitle::{ApTitle, NETWORK_ROOT};
+
 use crate::datagram::{C1222_PORT, PANA_PORT};
 use crate::fleet::Fleet;
 
@@ -81,6 +83,26 @@ impl Fleet {
     /// The concentrator with the network address `address`.
     pub fn concentrator_of_address(&self, address: Ipv4Addr) -> Option<u32> {
         place(address, self.addresses.concentrators, self.meshes.len())
+    }
+
+    /// The meter with the C12.22 title `title`, relative titles being below `base`.
+    pub fn meter_of_title(&self, title: ApTitle<'_>, base: &[u8]) -> Option<u32> {
+        let mut arcs = title.arcs_below(base, &NETWORK_ROOT)?;
+        let (group, number) = (arcs.next()?, arcs.next()?);
+        let meter = u32::try_from(number).ok()?.checked_sub(1)?;
+        let own = arcs.next().is_none() && meter < self.meters();
+        (own && [group, number] == Self::title_arcs(meter).map(u64::from)).then_some(meter)
+    }
+
+    /// Where the C12.22 messages of `meter` go: to the relay that it sits behind, if there is one,
+    /// else to the instance that serves it.
+    pub fn c1222_host(&self, meter: u32) -> Ipv4Addr {
+        let home = self.meshes.home(meter);
+        let relay = home.filter(|home| self.meshes.kind_of(home.concentrator).relay.is_some());
+        relay.map_or_else(
+            || self.instance_address(self.instance_of(meter)),
+            |home| self.concentrator_address(home.concentrator),
+        )
     }
 
     /// The network address of a member of an attacker.

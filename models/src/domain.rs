@@ -694,6 +694,7 @@ fn handle_concentrator_event<A: Agenda, X: Exchange>(
         Kind::Offer => host.offer(context::handle(event), event.source),
         Kind::Admit => host.admit(event.source, Admission::of(event.payload)),
         Kind::Medium => host.wake(),
+        Kind::Alarm => host.relay_alarm(),
         Kind::PowerOn => host.power_on(),
         Kind::PowerOff => host.power_off(),
         Kind::Boot => host.boot(event.payload),

@@ -467,6 +467,11 @@ impl Fleet {
         [1, meter + 1]
     }
 
+    /// The arcs of the ApTitle of the C12.22 relay at a concentrator, below the network root.
+    pub const fn relay_title_arcs(concentrator: u32) -> [u32; 2] {
+        [3, concentrator + 1]
+    }
+
     /// The lane profile of `link` at `now`, with the loss that the timeline imposes.
     pub fn lane(&self, link: usize, direction: Direction, now: Time) -> LaneProfile {
         let mut lane = *self.links[link].lane(direction);

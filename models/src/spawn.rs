@@ -11,7 +11,7 @@ use firmware::{Env, Instant};
 
 use crate::alarm::AlarmClock;
 use crate::clock::Clock;
-use crate::concentrator::{Admission, Concentrator, Mains, Meshes};
+use crate::concentrator::{Admission, Concentrator, Forwarder, Mains, Meshes};
 use crate::dist;
 use crate::field::Attendance;
 use crate::fleet::{Fleet, PskPolicy};
@@ -165,6 +165,12 @@ pub(crate) fn instance(fleet: &Fleet, index: u32) -> Instance {
             lane: Lane::new(Meshes::stream(fleet.seed, concentrator, Purpose::Downlink)),
         })
         .collect();
+    for trunk in &trunks {
+        if let Some(forwarder) = Forwarder::new(fleet, trunk.concentrator) {
+            let (title, address) = forwarder.place();
+            image.add_relay(title, address);
+        }
+    }
     for rank in ranks {
         let meter = fleet.meter_at(index, rank);
         let birth = birth(fleet, meter);
@@ -251,6 +257,7 @@ pub(crate) fn concentrator(fleet: &Fleet, index: u32) -> Concentrator {
         instance: plan.instance,
         segment,
         relayed: vec![false; topology.stations() as usize],
+        forwarder: Forwarder::new(fleet, index).map(Box::new),
         uplink: Lane::new(stream(Purpose::Uplink)),
         mains: Mains::new(stream(Purpose::Timing)),
         wake: Time::FAR_FUTURE,

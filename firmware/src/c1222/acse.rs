@@ -373,6 +373,15 @@ impl<'a> Elements<'a> {
 
 /// Context and sender of an APDU (A1 and A6), without a look at anything else.
 pub(super) fn sender(octets: &[u8]) -> Result<Header<'_>, Error> {
+    leading(octets, |tag| matches!(tag, 0xA1 | 0xA6))
+}
+
+/// Context and addressee of an APDU (A1 and A2), without a look at anything else.
+pub(super) fn addressee(octets: &[u8]) -> Result<Header<'_>, Error> {
+    leading(octets, |tag| matches!(tag, 0xA1 | 0xA2))
+}
+
+fn leading(octets: &[u8], is_wanted: impl Fn(u8) -> bool) -> Result<Header<'_>, Error> {
     let mut reader = Reader::new(octets);
     if reader.u8()? != APDU {
         return Err(Error::Malformed("APDU tag"));
@@ -383,7 +392,7 @@ pub(super) fn sender(octets: &[u8]) -> Result<Header<'_>, Error> {
         reader.u8()?;
         let len = ber::read_len(&mut reader)?;
         let contents = reader.sub(len)?;
-        if matches!(tag, 0xA1 | 0xA6) {
+        if is_wanted(tag) {
             header.set(tag, contents)?;
         }
     }

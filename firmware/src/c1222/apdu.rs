@@ -144,6 +144,12 @@ pub fn sender(octets: &[u8]) -> Result<(Option<ApTitle<'_>>, &[u8]), Error> {
     Ok((header.calling, base(&header)))
 }
 
+/// Whom an APDU or segment is for and the base of his title, without a look at anything else.
+pub fn addressee(octets: &[u8]) -> Result<(Option<ApTitle<'_>>, &[u8]), Error> {
+    let header = acse::addressee(octets)?;
+    Ok((header.called, base(&header)))
+}
+
 fn canonical<'a>(
     elements: &Elements<'a>,
     prefix: &'a [u8],

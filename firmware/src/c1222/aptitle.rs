@@ -82,6 +82,16 @@ impl<'a> ApTitle<'a> {
         }
     }
 
+    /// The arcs below `root`, relative titles being below `base`; `None` for a title elsewhere.
+    pub fn arcs_below(&self, base: &[u8], root: &[u8]) -> Option<impl Iterator<Item = u64>> {
+        let arcs = match self {
+            Self::Absolute(content) => content.strip_prefix(root)?,
+            Self::Relative(content) if base == root => content,
+            Self::Relative(_) => return None,
+        };
+        Some(Arcs(arcs))
+    }
+
     /// Whether both titles name the same node below `base`.
     pub fn same(&self, other: &ApTitle<'_>, base: &[u8]) -> bool {
         let (prefix, content) = self.absolute(base);
@@ -296,6 +306,7 @@ fn check_arcs(content: &[u8]) -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
     use std::string::ToString;
+    use std::vec;
     use std::vec::Vec;
 
     use proptest::prelude::*;
@@ -341,6 +352,21 @@ mod tests {
         );
         assert!(!relative.get().same(&absolute.get(), &APPLICATION_CONTEXT));
         assert_eq!(Title::relative(&[2, 233_154]), Ok(relative));
+    }
+
+    #[test]
+    fn arcs_are_counted_from_a_root() {
+        let arcs = |text: &str, base: &[u8]| {
+            let title: Title = text.parse().unwrap();
+            let arcs = title.get().arcs_below(base, &NETWORK_ROOT);
+            arcs.map(Iterator::collect::<Vec<u64>>)
+        };
+        assert_eq!(arcs(".2.233154", &NETWORK_ROOT), Some(vec![2, 233_154]));
+        let absolute = "2.16.124.113620.1.22.0.2.233154";
+        assert_eq!(arcs(absolute, &NETWORK_ROOT), Some(vec![2, 233_154]));
+        assert_eq!(arcs(absolute, &APPLICATION_CONTEXT), Some(vec![2, 233_154]));
+        assert_eq!(arcs(".2.233154", &APPLICATION_CONTEXT), None);
+        assert_eq!(arcs("1.3.6.1", &NETWORK_ROOT), None);
     }
 
     #[test]

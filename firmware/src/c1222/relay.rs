@@ -242,7 +242,7 @@ impl Relay {
         let apdu = Apdu::parse(octets)?;
         let header = *apdu.header();
         if self.is_own(&header) {
-            return self.serve(source, &apdu);
+            return self.serve(source, &apdu, now);
         }
         if from_above {
             return self.down(octets, &apdu, now);
@@ -376,7 +376,12 @@ impl Relay {
     }
 
     /// Answers what is addressed to the relay itself.
-    fn serve(&mut self, source: SocketAddr, apdu: &Apdu<'_, &[u8]>) -> Result<(), Reject> {
+    fn serve(
+        &mut self,
+        source: SocketAddr,
+        apdu: &Apdu<'_, &[u8]>,
+        now: Instant,
+    ) -> Result<(), Reject> {
         let header = apdu.header();
         if header.called_invocation.is_some() {
             // It has asked nobody anything.
@@ -389,7 +394,7 @@ impl Relay {
         let mut answers = vec![0; OWN_MAX];
         let mut writer = Writer::new(&mut answers);
         for service in payload.services() {
-            self.answer(&Request::parse(service?)?, &mut writer)?;
+            self.answer(&Request::parse(service?)?, now, &mut writer)?;
         }
         if apdu.control().response() == ResponseControl::Never {
             return Ok(());
@@ -398,11 +403,13 @@ impl Relay {
         self.reply(source, header, |writer| writer.put(services))
     }
 
-    fn answer(&self, request: &Request<'_>, writer: &mut Writer<'_>) -> Result<(), Error> {
-        let way = |title: &ApTitle<'_>| {
-            let entry = self.nodes.get(&key(*title, &NETWORK_ROOT)?)?;
-            entry.route.map(|(to, _)| to)
-        };
+    fn answer(
+        &self,
+        request: &Request<'_>,
+        now: Instant,
+        writer: &mut Writer<'_>,
+    ) -> Result<(), Error> {
+        let way = |title: &ApTitle<'_>| self.route(*title, now);
         let own = |title: &ApTitle<'_>| title.same(&self.config.title.get(), &NETWORK_ROOT);
         put_service(writer, |writer| match request {
             Request::Identification => {

@@ -246,6 +246,12 @@ impl Commands {
         self.active.contains_key(&rank)
     }
 
+    /// Whether a response of the meter to the request `invocation` is expected.
+    pub(super) fn waits_for(&self, rank: u32, invocation: u32) -> bool {
+        let active = self.active.get(&rank);
+        active.is_some_and(|active| active.invocation == Some(invocation))
+    }
+
     /// Queues an order.
     pub(super) fn order(&mut self, order: SwitchOrder, now: Instant) {
         self.queue.push_back(Queued {

@@ -7,11 +7,12 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 
+use super::active::Active;
 use super::commands::{CommandReport, Commands, SwitchOrder};
 use super::image::{Alarm, Headend, HeadendEvent, Transmit};
 use super::request::{RequestOrder, RequestReport};
 use super::requests::{Requests, SessionChange};
-use super::task::Task;
+use super::task::{Call, Task};
 use crate::Env;
 use crate::c1222::epsem::{Mode, Payload, ResponseControl};
 use crate::c1222::native::PORT;
@@ -37,6 +38,17 @@ pub(super) struct Desk {
     requests_turn: bool,
     outbox: Outbox,
     outbox_to: Option<SocketAddr>,
+}
+
+impl Desk {
+    /// Whether a response of the meter to the message `invocation` is expected.
+    pub(super) fn waits_for(&self, rank: u32, invocation: u32) -> bool {
+        let request = self
+            .requests
+            .active(rank)
+            .and_then(|active| active.invocation);
+        request == Some(invocation) || self.commands.waits_for(rank, invocation)
+    }
 }
 
 impl Headend {
@@ -179,8 +191,13 @@ impl Headend {
             let (invocation, len) = (sent.invocation, sent.len);
             desk.requests
                 .sent(rank, invocation, authentication, len, env.now);
+            let traces = current_traces(desk.requests.active(rank));
             desk.outbox.put(&message[..len], repeated);
             desk.outbox_to = Some(destination);
+            if traces {
+                // The meter tells what lies behind it; what lies before it, its relay does.
+                self.trace_way(rank, env.now);
+            }
         }
     }
 
@@ -280,10 +297,17 @@ impl Headend {
         self.touched.push(Alarm::Commands);
     }
 
-    /// Where the meter listens, while it has a session.
+    /// Where the meter, or the relay that it sits behind, listens, while it has a session.
     fn address_of(&self, rank: u32) -> Option<SocketAddr> {
         let session = self.subscribers.get(rank).session?;
         let pac = self.paa.session(session).map(PaaSession::pac)?;
-        Some(SocketAddr::new(pac.ip(), PORT))
+        let relay = self.way_of(rank);
+        Some(relay.unwrap_or(SocketAddr::new(pac.ip(), PORT)))
     }
+}
+
+/// Whether the message at hand asks what lies between.
+fn current_traces(active: Option<&Active>) -> bool {
+    let message = active.and_then(Active::current);
+    message.is_some_and(|message| message.calls.contains(&Call::Trace))
 }

@@ -10,6 +10,7 @@ use super::commands::CommandReport;
 use super::config::{Config, Subscription};
 use super::desk::Desk;
 use super::group::Groups;
+use super::relays::Relays;
 use super::request::RequestReport;
 use super::subscriber::Subscribers;
 use crate::c1222::notice::Notice;
@@ -116,6 +117,8 @@ pub struct Headend {
     pub(super) commands: Option<Box<Desk>>,
     /// Groups of meters, where there are any.
     pub(super) groups: Option<Box<Groups>>,
+    /// Relays, where meters sit behind any.
+    pub(super) relays: Option<Box<Relays>>,
     pub(super) touched: Vec<Alarm>,
     key_writes: u32,
     pub(super) events: VecDeque<(u32, HeadendEvent)>,
@@ -136,6 +139,7 @@ impl Headend {
             response_to: None,
             commands: None,
             groups: None,
+            relays: None,
             touched: Vec::new(),
             key_writes: 0,
             events: VecDeque::new(),
@@ -262,6 +266,9 @@ impl Headend {
         if let Some(request) = self.poll_command(out) {
             return Some(request);
         }
+        if let Some(inquiry) = self.poll_inquiry(out) {
+            return Some(inquiry);
+        }
         let paa = &mut self.paa;
         let pana = |transmit: crate::pana::Transmit, retransmission| Transmit {
             destination: transmit.destination,
@@ -291,6 +298,9 @@ impl Headend {
         self.slots.clear();
         self.talking.clear();
         self.response_to = None;
+        if let Some(relays) = &mut self.relays {
+            relays.forget();
+        }
         for rank in 0..self.key_ids.len() as u32 {
             let subscriber = self.subscribers.get_mut(rank);
             subscriber.session = None;
@@ -423,6 +433,7 @@ impl Headend {
                 self.enforcement.open(pac.ip(), ACCESS_NETWORK);
                 if let Some(rank) = self.owner(session) {
                     self.subscribers.get_mut(rank).place = Some(pac.ip());
+                    self.take_way(rank, None);
                 }
             }
             PaaEvent::Replaced { .. } | PaaEvent::PingAnswered => {}
@@ -448,6 +459,9 @@ impl Headend {
         subscriber.place = place;
         subscriber.keys.activate(key_id, env);
         if kind == Authentication::Initial {
+            // It may be somewhere else now.
+            self.take_way(rank, None);
+            let subscriber = self.subscribers.get_mut(rank);
             // A new session means that the meter has lost the keys of an older one.
             subscriber
                 .keys
@@ -473,6 +487,7 @@ impl Headend {
         if let Some(pac) = self.paa.session(session) {
             self.enforcement.close(pac.pac().ip(), ACCESS_NETWORK);
         }
+        self.take_way(rank, None);
         self.part(rank, reason, env.now);
         self.collect_key_events(rank);
     }

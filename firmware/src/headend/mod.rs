@@ -4,7 +4,7 @@
 //! subscribed meters. It grants access to whom EAP-PSK has authenticated, derives their keys on
 //! the way, accepts registrations and interval reports under those keys and answers them. Orders
 //! to the service switches of meters and requests - reads, writes, procedures, sessions - wait in
-//! queues and go out under the same keys.
+//! queues and go out under the same keys, to the meters or to the relays that they sit behind.
 
 mod active;
 mod commands;
@@ -14,6 +14,7 @@ mod group;
 mod image;
 mod parts;
 mod profile;
+mod relays;
 mod request;
 mod requests;
 mod rollout;

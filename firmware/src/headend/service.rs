@@ -1,16 +1,17 @@
 //! What an instance answers: registration, interval reports, and where meters are.
 //!
 //! The head-end is the master relay of its meters as well: it registers and deregisters them, tells
-//! their native addresses (Resolve) and the way to them (Trace), which leads through itself alone.
+//! their native addresses (Resolve) and the way to them (Trace), which leads through itself and, if
+//! there is one, the relay that they sit behind; see [`relays`](super::relays).
 //! It accepts messages in segments. Sessions are opened at meters, not here.
 
 use alloc::boxed::Box;
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 
 use super::image::{ACCESS_NETWORK, Headend, HeadendEvent};
 use super::subscriber::Subscribers;
 use crate::c1222::aptitle::{ApTitle, NETWORK_ROOT};
-use crate::c1222::epsem::{ResponseControl, put_service};
+use crate::c1222::epsem::{Mode, ResponseControl, put_service};
 use crate::c1222::interval::Block;
 use crate::c1222::native::{self, NativeAddress, Transport};
 use crate::c1222::node::{Incoming, Kind, ReplyTo};
@@ -43,18 +44,26 @@ impl Headend {
         utc: u32,
         env: &mut Env<'_>,
     ) -> Result<(), Reject> {
-        if !self.enforcement.is_open(source.ip(), ACCESS_NETWORK) {
+        let relay = self.relay_at(source);
+        if relay.is_none() && !self.enforcement.is_open(source.ip(), ACCESS_NETWORK) {
             return Err(Reject::AccessClosed);
         }
         let (calling, base) = apdu::sender(octets).map_err(|error| Reject::C1222(error.into()))?;
+        let calling = calling.unwrap_or(ApTitle::UNASSIGNED);
+        if relay.is_some_and(|relay| calling.same(&relay.get(), base)) {
+            return self.hear_relay(source, octets, env.now);
+        }
         let rank = self
             .subscribers
-            .find_title(calling.unwrap_or(ApTitle::UNASSIGNED), base)
+            .find_title(calling, base)
             .ok_or(Reject::TitleUnknown)?;
+        if relay.is_some() && !self.has_access(rank) {
+            return Err(Reject::AccessClosed);
+        }
         let result = if is_segment(octets) {
-            // Nothing authenticates a segment but the address of its session.
+            // Nothing authenticates a segment but the address of its session, or of its relay.
             let place = self.subscribers.get(rank).place;
-            if place.is_some_and(|place| place != source.ip()) {
+            if relay.is_none() && place.is_some_and(|place| place != source.ip()) {
                 return Err(Reject::TitleUnknown);
             }
             self.assemble(rank, octets, utc, env)
@@ -62,11 +71,22 @@ impl Headend {
             self.serve(rank, octets, utc, env)
         };
         self.collect_key_events(rank);
-        let reply = result.map_err(Reject::C1222)?;
-        if reply {
+        let served = result.map_err(Reject::C1222)?;
+        if served.reply {
             self.response_to = Some(source);
+            if served.proven {
+                self.take_way(rank, relay.map(|_| source));
+            }
         }
         Ok(())
+    }
+
+    /// Whether the enforcement point lets messages of the meter pass that a relay has forwarded.
+    ///
+    /// They come from the address of the relay, so it is the session of the title that counts.
+    fn has_access(&self, rank: u32) -> bool {
+        let place = self.subscribers.get(rank).place;
+        place.is_some_and(|place| self.enforcement.is_open(place, ACCESS_NETWORK))
     }
 
     /// Takes a segment; serves the message if it is complete.
@@ -76,7 +96,7 @@ impl Headend {
         octets: &[u8],
         utc: u32,
         env: &mut Env<'_>,
-    ) -> Result<bool, c1222::Reject> {
+    ) -> Result<Served, c1222::Reject> {
         let segment = Segment::parse(octets)?.ok_or(c1222::Reject::Segment)?;
         let mut reassembler = self
             .subscribers
@@ -86,21 +106,21 @@ impl Headend {
             .unwrap_or_else(|| Box::new(Reassembler::new(SEGMENTS)));
         let result = match reassembler.insert(&segment, env.now) {
             Ok(Some(apdu)) => self.serve(rank, apdu, utc, env),
-            Ok(None) => Ok(false),
+            Ok(None) => Ok(Served::default()),
             Err(_) => Err(c1222::Reject::Segment),
         };
         self.subscribers.get_mut(rank).reassembler = Some(reassembler);
         result
     }
 
-    /// Serves a message of the meter; returns whether there is a response.
+    /// Serves a message of the meter.
     fn serve(
         &mut self,
         rank: u32,
         octets: &mut [u8],
         utc: u32,
         env: &mut Env<'_>,
-    ) -> Result<bool, c1222::Reject> {
+    ) -> Result<Served, c1222::Reject> {
         let len = octets.len();
         let subscriber = self.subscribers.get_mut(rank);
         let incoming = subscriber
@@ -111,7 +131,7 @@ impl Headend {
             Kind::Response(invocation) => {
                 let response = (&incoming.payload, len);
                 self.take_response(rank, invocation, response, (utc, env.now))?;
-                return Ok(false);
+                return Ok(Served::default());
             }
         };
         let mut answers = [0; RESPONSE_MAX];
@@ -122,7 +142,9 @@ impl Headend {
             ResponseControl::OnException => !succeeded,
             ResponseControl::Never => false,
         };
-        Ok(wanted && self.respond(rank, &reply_to, writer.written(), utc, env))
+        let proven = incoming.key_id.is_some() || self.config.mode_min == Mode::Clear;
+        let reply = wanted && self.respond(rank, &reply_to, writer.written(), utc, env);
+        Ok(Served { reply, proven })
     }
 
     /// Answers the services of a request; tells whether all of them succeeded.
@@ -203,8 +225,14 @@ impl Headend {
         now: Instant,
         writer: &mut Writer<'_>,
     ) -> Result<ResponseCode, Error> {
-        let Some(address) = registered_at(&self.subscribers, title, now) else {
+        let Some((rank, place)) = registered_at(&self.subscribers, title, now) else {
             return put_code(ResponseCode::Uat, writer);
+        };
+        let address = NativeAddress {
+            socket: self
+                .way_of(rank)
+                .unwrap_or(SocketAddr::new(place, native::PORT)),
+            transport: Some(Transport::Udp),
         };
         let mut octets = [0; native::LEN_MAX];
         let mut native = Writer::new(&mut octets);
@@ -224,13 +252,15 @@ impl Headend {
         now: Instant,
         writer: &mut Writer<'_>,
     ) -> Result<ResponseCode, Error> {
-        if registered_at(&self.subscribers, title, now).is_none() {
+        let Some((rank, _)) = registered_at(&self.subscribers, title, now) else {
             return put_code(ResponseCode::Uat, writer);
-        }
-        let relay = self.config.title;
+        };
+        let own = self.config.title;
+        let behind = self.way_of(rank).and_then(|relay| self.relay_at(relay));
         put_service(writer, |writer| {
             Response::OK.emit(writer)?;
-            relay.get().emit(writer)
+            own.get().emit(writer)?;
+            behind.map_or(Ok(()), |relay| relay.get().emit(writer))
         })?;
         Ok(ResponseCode::Ok)
     }
@@ -254,19 +284,25 @@ impl Headend {
     }
 }
 
-/// The native address of a meter that is registered and has a session.
+/// What a message of a meter leads to.
+#[derive(Clone, Copy, Debug, Default)]
+struct Served {
+    /// Whether there is a response.
+    reply: bool,
+    /// Whether it is certain that the meter has sent it, or nobody in this network proves who he is.
+    proven: bool,
+}
+
+/// A meter that is registered and has a session, and where that is.
 fn registered_at(
     subscribers: &Subscribers,
     title: ApTitle<'_>,
     now: Instant,
-) -> Option<NativeAddress> {
+) -> Option<(u32, IpAddr)> {
     let rank = subscribers.find_title(title, &NETWORK_ROOT)?;
     let subscriber = subscribers.get(rank);
     let place = subscriber.place?;
-    (now < subscriber.registered_until).then(|| NativeAddress {
-        socket: SocketAddr::new(place, native::PORT),
-        transport: Some(Transport::Udp),
-    })
+    (now < subscriber.registered_until).then_some((rank, place))
 }
 
 fn identify(writer: &mut Writer<'_>) -> Result<ResponseCode, Error> {

@@ -4,7 +4,7 @@ use core::net::Ipv4Addr;
 
 use bevy_ecs::component::Component;
 
-use super::Mains;
+use super::{Forwarder, Mains};
 use crate::link::{Lane, Segment};
 use crate::time::Time;
 
@@ -52,6 +52,8 @@ pub struct Concentrator {
     pub segment: Segment,
     /// Whether the latest PANA message for a station came through a relay element, by station.
     pub relayed: Vec<bool>,
+    /// Its C12.22 relay, if its meters sit behind one.
+    pub forwarder: Option<Box<Forwarder>>,
     /// The lane to the head-end.
     pub uplink: Lane,
     /// Its power supply.

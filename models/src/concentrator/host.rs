@@ -4,6 +4,7 @@ use core::net::{SocketAddr, SocketAddrV4};
 
 use firmware::pana::relay;
 
+use super::forwarder::called_meter;
 use super::{Admission, Concentrator, inside, is_answer, is_relayed};
 use crate::capture::{Candidate, Fate, Passage};
 use crate::context::{Context, Exchange, Kind, Outgoing, Verdict, event, is_c1222, message_record};
@@ -65,6 +66,9 @@ impl<A: Agenda, X: Exchange> ConcentratorHost<'_, '_, A, X> {
         self.concentrator.uplink.keep_up(&profile.up, self.now);
         let datagram = self.context.pool.get_mut(handle);
         let relayed = *datagram.destination.ip() == self.concentrator.address;
+        if relayed && is_c1222(datagram.destination.port()) {
+            return self.relay_c1222(handle);
+        }
         let pana = datagram.destination.port() == PANA_PORT;
         if relayed {
             // The head-end talks to a meter through the relay element here.
@@ -256,6 +260,11 @@ impl<A: Agenda, X: Exchange> ConcentratorHost<'_, '_, A, X> {
     fn forward(&mut self, handle: Handle) {
         let fleet: &Fleet = self.context.fleet;
         let datagram = self.context.pool.get_mut(handle);
+        if *datagram.destination.ip() == self.concentrator.address
+            && is_c1222(datagram.destination.port())
+        {
+            return self.relay_c1222(handle);
+        }
         let (pac, mut source, sent) = (datagram.source, datagram.source, datagram.sent);
         let label = datagram.label;
         let mut destination = datagram.destination;
@@ -374,20 +383,34 @@ impl<A: Agenda, X: Exchange> ConcentratorHost<'_, '_, A, X> {
         });
     }
 
-    /// Ends a datagram that gets no further.
+    /// Ends a datagram that gets no further on its link.
     pub(super) fn discard(&mut self, handle: Handle, cause: &'static str) {
+        self.end(handle, ("link", cause), Verdict::Ignored(cause));
+    }
+
+    /// Ends a datagram for a cause that a protocol has.
+    pub(super) fn end(
+        &mut self,
+        handle: Handle,
+        (protocol, cause): (&'static str, &'static str),
+        verdict: Verdict,
+    ) {
         let node = NodeId::Concentrator(self.concentrator.index);
-        self.context.telemetry.reject(node, "link", cause);
+        self.context.telemetry.reject(node, protocol, cause);
         let datagram = self.context.pool.get_mut(handle);
         let (source, destination) = (datagram.source, datagram.destination);
         let fleet = self.context.fleet;
-        let direction = direction(fleet, datagram);
+        let mut direction = direction(fleet, datagram);
         let (sent, label) = (datagram.sent, datagram.label);
         let octets = core::mem::take(&mut datagram.octets);
-        let meter = match direction {
+        let mut meter = match direction {
             Direction::Up => fleet.meter_of_address(*source.ip()),
             Direction::Down => fleet.meter_of_address(*destination.ip()),
         };
+        if meter.is_none() && is_c1222(destination.port()) {
+            // It was for the relay here, which goes by titles.
+            (direction, meter) = (Direction::Down, called_meter(fleet, &octets));
+        }
         let kind = MessageType::classify(source.port(), &octets);
         let application = kind.is_application();
         if let Some(meter) = meter.filter(|meter| application && fleet.is_sampled(*meter)) {
@@ -395,7 +418,7 @@ impl<A: Agenda, X: Exchange> ConcentratorHost<'_, '_, A, X> {
             let record = message_record(meter, direction, (kind, &octets), times, cause);
             self.context.telemetry.messages.push(record);
         }
-        self.context.judge(label, Verdict::Ignored(cause), self.now);
+        self.context.judge(label, verdict, self.now);
         self.context.pool.get_mut(handle).octets = octets;
         self.context.pool.release(handle);
     }

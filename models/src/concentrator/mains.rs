@@ -41,6 +41,9 @@ impl<A: Agenda, X: Exchange> ConcentratorHost<'_, '_, A, X> {
         (mains.powered, mains.running) = (false, false);
         mains.cycle += 1;
         self.concentrator.relayed.fill(false);
+        if let Some(forwarder) = &mut self.concentrator.forwarder {
+            forwarder.restart();
+        }
         let segment = &mut self.concentrator.segment;
         segment.set_admitted(StationId::ROOT, false);
         segment.set_power(self.now, StationId::ROOT, false);

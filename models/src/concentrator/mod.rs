@@ -10,18 +10,24 @@
 //!   joining meter --PANA--> concentrator ====================PRY======lane======= head-end
 //!   admitted meter -------PANA, C12.22----> ... --> concentrator ==lane========== head-end
 //! ```
+//!
+//! Where its medium has one, a C12.22 relay sits at the concentrator, which C12.22 of its meters is
+//! then addressed to; see [`Forwarder`].
 
 mod component;
 mod foothold;
+mod forwarder;
 mod host;
 mod mains;
 mod plan;
 mod relay;
 
 pub use component::{Admission, Concentrator};
+pub(crate) use forwarder::called_meter;
+pub use forwarder::{Forwarder, peer_by_title};
 pub use host::ConcentratorHost;
 pub(crate) use host::is_for_relay;
 pub use mains::Mains;
-pub use plan::{ConcentratorPlan, Home, Layout, Mesh, Meshes};
+pub use plan::{ConcentratorPlan, Home, Layout, Mesh, Meshes, RelayPlan};
 pub use relay::relayed_peer;
 pub(crate) use relay::{inside, is_answer, is_relayed, message_range};

@@ -9,6 +9,7 @@ use crate::link::topology::{
     Clusters, Feeders, ImportedMeter, Place, Propagation, RoutingTree, StreetGrid, Topology,
 };
 use crate::rng::{Purpose, Stream};
+use crate::time::Duration;
 
 /// Streams of concentrators are numbered from here, whatever else there is in a fleet.
 const FIRST_STREAM: u32 = 1 << 31;
@@ -109,6 +110,17 @@ pub struct Mesh {
     pub layout: Layout,
     /// The most meters of one concentrator.
     pub meters_per_concentrator: u32,
+    /// A C12.22 relay at each concentrator, if the meters sit behind one.
+    pub relay: Option<RelayPlan>,
+}
+
+/// The rules of the C12.22 relay of a concentrator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RelayPlan {
+    /// How long it knows the way to a meter after a response to it.
+    pub route_lifetime: Duration,
+    /// Titles that it remembers at most.
+    pub nodes_max: usize,
 }
 
 /// One concentrator.

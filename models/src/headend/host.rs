@@ -9,7 +9,7 @@ use firmware::{Env, Instant};
 
 use super::{Admission, Downlink, Instance, Trunk};
 use crate::alarm::AlarmClock;
-use crate::concentrator::relayed_peer;
+use crate::concentrator::{called_meter, peer_by_title, relayed_peer};
 use crate::context::{Context, Exchange, Kind, Outgoing, Verdict, is_c1222, message_record};
 use crate::datagram::{C1222_PORT, Handle, MessageType, PANA_PORT};
 use crate::event::Agenda;
@@ -169,16 +169,18 @@ impl<A: Agenda, X: Exchange> InstanceHost<'_, '_, A, X> {
         } else {
             Channel::Pana
         };
-        let record = self.message_record(source, port, &octets, sent);
-        self.context.telemetry.datagrams += 1;
-        self.keep_up(source);
-
         let peer = SocketAddr::V4(source);
-        let mut result = Ok(());
-        let about = match channel {
-            Channel::Pana => relayed_peer(peer, &octets),
-            Channel::C1222 => peer,
+        let (origin, about) = match channel {
+            Channel::Pana => (source, relayed_peer(peer, &octets)),
+            Channel::C1222 => {
+                let origin = peer_by_title(self.context.fleet, source, &octets);
+                (origin, SocketAddr::V4(origin))
+            }
         };
+        let record = self.message_record(origin, port, &octets, sent);
+        self.context.telemetry.datagrams += 1;
+        self.keep_up(origin);
+        let mut result = Ok(());
         let work = self.with_image(Some(about), |image, utc, env| {
             result = image.handle_datagram(channel, peer, &mut octets, utc, env);
         });
@@ -385,10 +387,15 @@ impl<A: Agenda, X: Exchange> InstanceHost<'_, '_, A, X> {
             };
             let source = SocketAddrV4::new(self.instance.address, port);
             let mut rank = self.rank_of(transmit.destination);
-            if rank.is_none() && fleet.concentrator_of_address(*destination.ip()).is_some() {
-                // A relay element at a concentrator: on the link of the meter behind it.
+            if rank.is_none()
+                && let Some(relay) = fleet.concentrator_of_address(*destination.ip())
+            {
+                // A relay, or a relay element: on the link of the meter behind it.
                 let octets = &scratch[..transmit.len];
-                rank = self.rank_of(relayed_peer(transmit.destination, octets));
+                rank = match transmit.channel {
+                    Channel::Pana => self.rank_of(relayed_peer(transmit.destination, octets)),
+                    Channel::C1222 => self.rank_behind(relay, octets),
+                };
             }
             let Some(rank) = rank else {
                 let octets = &scratch[..transmit.len];
@@ -408,6 +415,21 @@ impl<A: Agenda, X: Exchange> InstanceHost<'_, '_, A, X> {
             self.cast(&cast, departure);
         }
         *self.context.scratch = scratch;
+    }
+
+    /// The rank of the meter that a message to the C12.22 relay at a concentrator is for.
+    ///
+    /// What is for the relay itself is on the same link as all of its meters.
+    fn rank_behind(&self, concentrator: u32, octets: &[u8]) -> Option<u32> {
+        let fleet = self.context.fleet;
+        let plan = &fleet.meshes.concentrators[concentrator as usize];
+        let behind = |meter: &u32| {
+            let home = fleet.meshes.home(*meter);
+            home.is_some_and(|home| home.concentrator == concentrator)
+        };
+        let meter = called_meter(fleet, octets).filter(behind);
+        let meter = meter.or(plan.members.first().copied())?;
+        (plan.instance == self.instance.index).then(|| fleet.rank_of(meter))
     }
 
     /// Sends a message to a group: to each member with a link of its own, and once to each
@@ -525,7 +547,12 @@ impl<A: Agenda, X: Exchange> InstanceHost<'_, '_, A, X> {
         let (source, sent) = (datagram.source, datagram.sent);
         let port = datagram.destination.port();
         let octets = core::mem::take(&mut datagram.octets);
-        if let Some(mut record) = self.message_record(source, port, &octets, sent) {
+        let origin = if is_c1222(port) {
+            peer_by_title(self.context.fleet, source, &octets)
+        } else {
+            source
+        };
+        if let Some(mut record) = self.message_record(origin, port, &octets, sent) {
             record.outcome = cause;
             self.context.telemetry.messages.push(record);
         }

@@ -22,11 +22,14 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
         let placement = *self.meter.placement;
         let fleet: &Fleet = self.context.fleet;
         let instance = fleet.instance_address(placement.instance);
+        let host = placement
+            .concentrator
+            .map_or(instance, |_| fleet.c1222_host(placement.meter));
         let mut scratch = core::mem::take(self.context.scratch);
         while let Some(transmit) = self.meter.firmware.image.poll_transmit(&mut scratch) {
-            let port = match transmit.channel {
-                Channel::Pana => PANA_PORT,
-                Channel::C1222 => C1222_PORT,
+            let (port, peer) = match transmit.channel {
+                Channel::Pana => (PANA_PORT, instance),
+                Channel::C1222 => (C1222_PORT, host),
             };
             self.meter.processor.sent += 1;
             if self.is_severed() {
@@ -47,7 +50,7 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
                 .filter(|_| transmit.channel == Channel::C1222 && datagram::is_response(octets));
             let sockets = (
                 SocketAddrV4::new(placement.address, port),
-                asker.unwrap_or(SocketAddrV4::new(instance, port)),
+                asker.unwrap_or(SocketAddrV4::new(peer, port)),
             );
             if placement.concentrator.is_some() {
                 let repeated = u32::from(transmit.retransmission);

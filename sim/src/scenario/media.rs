@@ -3,7 +3,7 @@
 use firmware::Duration;
 
 use super::dist::Dist;
-use super::record::choice;
+use super::record::{choice, record};
 use super::units::{Bytes, Rate, Ratio};
 
 choice! {
@@ -89,6 +89,9 @@ choice! {
             fading: Fading = Fading::Steady,
             /// Datagrams that wait at a station before the tail is dropped.
             queue: u32 = 16,
+            /// A C12.22 relay at each border router, which C12.22 of its meters is addressed to;
+            /// none if absent.
+            relay: Option<Relay> = None,
         },
         /// Power line below a data concentrator at a transformer (G3-PLC, ITU-T G.9903).
         G3Plc {
@@ -110,7 +113,21 @@ choice! {
             scatter_db: f64 = 4.0,
             /// Datagrams that wait at a station before the tail is dropped.
             queue: u32 = 16,
+            /// A C12.22 relay at each data concentrator, which C12.22 of its meters is addressed
+            /// to; none if absent.
+            relay: Option<Relay> = None,
         },
+    }
+}
+
+record! {
+    /// A C12.22 relay (RFC 6142): it forwards by title, without keys.
+    pub struct Relay {
+        /// How long it knows the way to a meter after a response to it, 1min to 366d. A meter whose
+        /// reports are answered renews it with each of them.
+        route_lifetime: Duration = Duration::from_secs(3_600),
+        /// Titles that it remembers at most, 1 to 100,000; what comes from others it discards.
+        nodes_max: u32 = 5_000,
     }
 }
 

@@ -21,7 +21,9 @@ pub use super::han::Han;
 pub use super::live::Live;
 pub use super::mcu::Mcu;
 pub use super::mdms::Mdms;
-pub use super::media::{Band, Coverage, Fading, Medium, MeshPhy, MeshTopology, Technology, Tone};
+pub use super::media::{
+    Band, Coverage, Fading, Medium, MeshPhy, MeshTopology, Relay, Technology, Tone,
+};
 pub use super::metering::Metering;
 pub use super::optical::{FieldErrand, Optical, Probe};
 pub use super::outage::OutageReports;

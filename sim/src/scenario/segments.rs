@@ -4,7 +4,7 @@ use core::ops::Range;
 use std::sync::Arc;
 
 use models::cell::{CellKind, Cells};
-use models::concentrator::{Layout, Mesh, Meshes};
+use models::concentrator::{Layout, Mesh, Meshes, RelayPlan};
 use models::link::channel::ChannelModel;
 use models::link::contention::Table;
 use models::link::phy::Phy;
@@ -12,7 +12,7 @@ use models::link::segment::SegmentPlan;
 use models::link::topology::{Clusters, Feeders, Propagation, StreetGrid, import};
 use models::link::{Hop, g3plc, sun_fsk};
 
-use super::schema::{Band, Fading, Medium, MeshPhy, MeshTopology, Scenario, Tone};
+use super::schema::{Band, Fading, Medium, MeshPhy, MeshTopology, Relay, Scenario, Tone};
 
 /// Side of the square within which stations at 2.4 GHz defer to each other, in metres.
 const CARRIER_SENSE_M: f64 = 200.0;
@@ -24,6 +24,17 @@ impl Medium {
     pub fn backhaul(&self) -> Option<&str> {
         match self {
             Self::Mesh { backhaul, .. } | Self::G3Plc { backhaul, .. } => Some(backhaul),
+            Self::Ethernet { .. }
+            | Self::Wan { .. }
+            | Self::Wifi { .. }
+            | Self::Cellular { .. } => None,
+        }
+    }
+
+    /// The C12.22 relay at the concentrators, if meters share this medium and sit behind one.
+    pub const fn relay(&self) -> Option<&Relay> {
+        match self {
+            Self::Mesh { relay, .. } | Self::G3Plc { relay, .. } => relay.as_ref(),
             Self::Ethernet { .. }
             | Self::Wan { .. }
             | Self::Wifi { .. }
@@ -103,7 +114,17 @@ impl Medium {
             plan: Arc::new(plan),
             layout,
             meters_per_concentrator: most,
+            relay: self.relay().map(Relay::plan),
         })
+    }
+}
+
+impl Relay {
+    const fn plan(&self) -> RelayPlan {
+        RelayPlan {
+            route_lifetime: self.route_lifetime,
+            nodes_max: self.nodes_max as usize,
+        }
     }
 }
 

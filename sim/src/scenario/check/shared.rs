@@ -1,7 +1,8 @@
 //! Rules about media that meters share.
 
-use core::ops::Range;
+use core::ops::{Range, RangeInclusive};
 
+use firmware::Duration;
 use models::address::CONCENTRATORS_MAX;
 use models::concentrator::{Layout, Meshes};
 use models::link::contention::Table;
@@ -14,6 +15,11 @@ use super::Judge;
 
 /// The most meters of one concentrator.
 const SEGMENT_METERS_MAX: u32 = 5_000;
+/// How long a C12.22 relay may know a way.
+const ROUTE_LIFETIMES: RangeInclusive<Duration> =
+    Duration::from_secs(60)..=Duration::from_secs(366 * 86_400);
+/// The most titles that a C12.22 relay remembers.
+const RELAY_NODES_MAX: u32 = 100_000;
 /// Concentrators of a medium whose surroundings are looked at for meters without a way.
 const LOOKED_AT: usize = 100;
 
@@ -92,6 +98,18 @@ fn check_medium(medium: &Medium, path: &str, judge: &mut Judge<'_>) {
         }
         _ => return,
     };
+    if let Some(relay) = medium.relay() {
+        judge.range(
+            !ROUTE_LIFETIMES.contains(&relay.route_lifetime),
+            &format!("{path}.relay.route_lifetime"),
+            "a relay knows a way for 1min to 366d",
+        );
+        judge.range(
+            !(1..=RELAY_NODES_MAX).contains(&relay.nodes_max),
+            &format!("{path}.relay.nodes_max"),
+            &format!("a relay remembers 1 to {RELAY_NODES_MAX} titles"),
+        );
+    }
     judge.range(
         !(1..=SEGMENT_METERS_MAX).contains(most),
         &format!("{path}.meters_per_concentrator"),
