@@ -4,11 +4,12 @@
 //!
 //! | type | when | fields |
 //! |---|---|---|
-//! | `session` | an authentication succeeded | `time_ns`, `meter`, `identity`, `address`, `kid32`, `session_id`, `tek`, `msk`, `emsk`, `pana_auth_key`, `pana_integrity` |
+//! | `session` | an authentication succeeded | `time_ns`, `meter`, `identity`, `title`, `address`, `kid32`, `session_id`, `tek`, `msk`, `emsk`, `pana_auth_key`, `pana_integrity` |
 //! | `key` | a C12.22 key ended, or the run | `meter`, `kid32`, `index`, `c1222_key_id`, `key`, `derived_at_ns`, `activated_at_ns`, `superseded_at_ns`, `ended_at_ns`, `end_reason` |
 //! | `han_key` | a link key of a home ended, or the run | those of `key` |
 //! | `installation_key` | the run ended | `meter`, `device`, `key` |
 //!
+//! `title` is the C12.22 title of the meter, by which its messages are known behind a relay.
 //! Octet strings are hexadecimal; times are nanoseconds of virtual time, as in the table `keys`,
 //! and null for what has not happened; `pana_integrity` is the number of RFC 7296 §3.3.2.
 //!
@@ -38,6 +39,12 @@ use crate::scenario::schema::Keys;
 const REMEMBERED: usize = 4;
 /// Meters that get key tables: those with the lowest numbers.
 const TABLES_MAX: usize = 1_000;
+
+/// The C12.22 title of a meter in text.
+fn title(meter: u32) -> String {
+    let arcs = Fleet::title_arcs(meter);
+    format!(".{}.{}", arcs[0], arcs[1])
+}
 
 /// What Wireshark has to know besides the keys: relative titles are below the network root.
 const PREFERENCES: &str = "c1222.decrypt: TRUE\nc1222.baseoid: 2.16.124.113620.1.22.0\n";
@@ -168,6 +175,7 @@ impl KeyLog {
             "time_ns": disclosure.time.as_nanos(),
             "meter": disclosure.meter,
             "identity": self.fleet.identity(disclosure.meter),
+            "title": title(disclosure.meter),
             "address": self.fleet.meter_address(disclosure.meter).to_string(),
             "kid32": disclosure.key_id,
             "session_id": hex(disclosure.session_id.as_bytes()),

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use firmware::c1222::apdu;
+use firmware::c1222::aptitle::{ApTitle, NETWORK_ROOT, Title};
 use firmware::crypto::{CcmKey, EaxKey, Integrity, MacKey, Secret, Work};
 use serde_json::Value;
 
@@ -65,6 +67,8 @@ pub struct KeyRing {
     sessions: Vec<Session>,
     keys: Vec<ApplicationKey>,
     by_address: BTreeMap<IpAddr, Vec<usize>>,
+    /// Addresses of meters by the content of their absolute titles.
+    by_title: BTreeMap<Vec<u8>, IpAddr>,
     by_challenge: BTreeMap<[u8; 16], usize>,
     by_key_id: BTreeMap<(u32, u8), Vec<usize>>,
     homes: Vec<HomeKey>,
@@ -125,6 +129,15 @@ impl KeyRing {
     pub fn meter_at(&self, address: IpAddr) -> Option<u32> {
         let first = self.by_address.get(&address)?.first()?;
         Some(self.sessions[*first].meter)
+    }
+
+    /// The address of the meter that sends or gets a C12.22 message, by the titles in it.
+    pub(super) fn address_by_title(&self, apdu: &[u8]) -> Option<IpAddr> {
+        let parties = [apdu::sender(apdu), apdu::addressee(apdu)];
+        parties.into_iter().flatten().find_map(|(title, base)| {
+            let content = absolute(title?, base)?;
+            self.by_title.get(&content).copied()
+        })
     }
 
     /// Authentications of the meters at `addresses`, the likeliest first.
@@ -197,6 +210,12 @@ impl KeyRing {
                 let at = self.sessions.len();
                 let known = self.by_address.entry(session.address).or_default();
                 known.push(at);
+                if let Some(title) = line["title"].as_str() {
+                    let title: Title = title.parse().map_err(|_| "`title` is no ApTitle")?;
+                    if let Some(content) = absolute(title.get(), &NETWORK_ROOT) {
+                        self.by_title.insert(content, session.address);
+                    }
+                }
                 if let Some(rand_s) = session_id.last_chunk() {
                     self.by_challenge.insert(*rand_s, at);
                 }
@@ -226,6 +245,12 @@ impl KeyRing {
         }
         Ok(())
     }
+}
+
+/// The content of the absolute form of a title.
+fn absolute(title: ApTitle<'_>, base: &[u8]) -> Option<Vec<u8>> {
+    let title = Title::new(title).ok()?.to_absolute(base).ok()?;
+    Some(title.get().content().to_vec())
 }
 
 fn session(line: &Value) -> Result<(Session, Vec<u8>), String> {

@@ -52,7 +52,7 @@ struct Surroundings<'a> {
     time_ns: u64,
     source: IpAddr,
     destination: IpAddr,
-    /// The PaC, where a relay element speaks for it.
+    /// The PaC, where a relay element or a C12.22 relay speaks for it.
     pac: Option<IpAddr>,
 }
 
@@ -69,7 +69,7 @@ pub struct Frame {
     pub source: Option<SocketAddr>,
     /// Where it goes.
     pub destination: Option<SocketAddr>,
-    /// The PaC that a relay element speaks for.
+    /// The PaC that a relay element or a C12.22 relay speaks for.
     pub pac: Option<SocketAddr>,
     /// The meter in whose home it was sent, as far as the file says.
     pub home: Option<u32>,
@@ -275,6 +275,15 @@ impl Frames<'_> {
         }
     }
 
+    /// The meter whose message a C12.22 relay forwards: no meter is at either end, and one by title.
+    fn behind_relay(&self, apdu: &[u8], around: &Surroundings<'_>) -> Option<IpAddr> {
+        let keys = around.keys;
+        let ends = [around.source, around.destination];
+        let known = ends.iter().any(|end| keys.meter_at(*end).is_some());
+        let by_title = || keys.address_by_title(apdu);
+        (!known).then(by_title).flatten()
+    }
+
     /// One APDU in a datagram of UDP; those that a segment of TCP holds in full.
     fn apdus(&mut self, datagram: &Datagram<'_>, around: &Surroundings<'_>, frame: &mut Frame) {
         let mut words = Vec::new();
@@ -295,7 +304,13 @@ impl Frames<'_> {
                 }
             };
             let (apdu, more) = rest.split_at(whole);
-            let (node, said) = c1222::dissect(apdu, at, around, &mut self.associations);
+            let behind = self.behind_relay(apdu, around);
+            let around = Surroundings {
+                pac: behind,
+                ..*around
+            };
+            frame.pac = behind.map(|meter| SocketAddr::new(meter, C1222_PORT));
+            let (node, said) = c1222::dissect(apdu, at, &around, &mut self.associations);
             frame.layers.push(node);
             words.push(said);
             (rest, at) = (more, at + whole);

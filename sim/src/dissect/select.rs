@@ -47,7 +47,7 @@ impl Protocol {
 /// Which frames are wanted; empty lists want all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Selection {
-    /// Addresses at either end, or of the PaC that a relay element speaks for.
+    /// Addresses at either end, or of the PaC that a relay element or a C12.22 relay speaks for.
     pub addresses: Vec<IpAddr>,
     /// Meters whose home area network is wanted as well, where addresses are given.
     pub homes: Vec<u32>,
