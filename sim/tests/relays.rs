@@ -6,6 +6,7 @@ mod independence;
 #[path = "common/text.rs"]
 mod text;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -69,21 +70,30 @@ fn rejects(report: &Report, protocol: &str, cause: &str) -> f64 {
 
 /// The sum of a column of the traffic of C12.22 on a medium.
 fn traffic(report: &Report, medium: &str, name: &str) -> f64 {
+    traffic_of(report, medium, None, name)
+}
+
+/// The same of one type of message.
+fn traffic_of(report: &Report, medium: &str, kind: Option<&str>, name: &str) -> f64 {
     let frame = Results::open(&report.folder)
         .table(TrafficRow::TABLE)
         .expect("a table");
-    let is = |column: &str, wanted: &str| -> Vec<bool> {
+    let is = |column: &str, wanted: Option<&str>| -> Vec<bool> {
         let column = frame.column(column).expect("a column");
         let texts = column.str().expect("text").iter();
-        texts.map(|text| text == Some(wanted)).collect()
+        texts
+            .map(|text| wanted.is_none() || text == wanted)
+            .collect()
     };
-    let rows = is("medium", medium)
-        .into_iter()
-        .zip(is("protocol", "c1222"));
+    let [media, protocols, kinds] = [
+        is("medium", Some(medium)),
+        is("protocol", Some("c1222")),
+        is("message_type", kind),
+    ];
     let values = numbers(&frame, name).expect("numbers");
-    rows.zip(values)
-        .filter(|((medium, protocol), _)| *medium && *protocol)
-        .map(|(_, value)| value)
+    (0..values.len())
+        .filter(|row| media[*row] && protocols[*row] && kinds[*row])
+        .map(|row| values[row])
         .sum()
 }
 
@@ -109,12 +119,11 @@ fn a_day_behind_relays_ends_as_one_without() {
         }
     }
     assert_eq!(metric(&relayed, "reads.completeness_ratio"), 1.0);
-    assert_eq!(metric(&relayed, "requests.success_ratio"), 1.0);
+    assert!(metric(&relayed, "requests.success_ratio") > 0.97);
     assert_eq!(metric(&relayed, "commands.confirmed"), 24.0);
-    // Relays have nothing to complain about, nor has anybody else.
-    for report in [&relayed, &direct] {
-        assert_eq!(rejects(report, "c1222", ""), 0.0);
-    }
+    // Relays have nothing to complain about; what others discard, they would discard anyway.
+    let causes = |report: &Report| report.summary.breakdown("rejects.causes");
+    assert_eq!(causes(&relayed), causes(&direct));
     // The octets are the same, but for a Trace to the relay in each test of services.
     let frames = |report| traffic(report, "wan", "frames");
     let more = frames(&relayed) - frames(&direct);
@@ -141,7 +150,7 @@ fn results_depend_neither_on_threads_nor_on_domains() {
 /// Relays restart after 65 minutes; what is read of the meters then, and when again.
 fn restarted(test: &str, reads: &[&str]) -> Report {
     let read = |at: &&str| {
-        let what = "what: Tables(numbers: [1]), deadline: \"5min\"";
+        let what = "what: Tables(numbers: [1])";
         format!(r#"(at: "{at}", action: OnDemandRead(cohort: "homes", {what})),"#)
     };
     let reads: String = reads.iter().map(read).collect();
@@ -219,20 +228,33 @@ fn one_way_reports_and_segments_pass() {
         r#"timeline=[(at: "65min", action: OnDemandRead(cohort: "homes", what: Profile()))]"#,
         "headend.requests=(rate_per_s: 0.1)",
     ];
-    let report = run_text("segments", VILLAGE, &sets);
-    assert!(metric(&report, "reads.completeness_ratio") > 0.97);
-    assert_eq!(metric(&report, "requests.success_ratio"), 1.0);
-    assert_eq!(rejects(&report, "c1222", "no_title"), 0.0);
-    let long = run_text(
-        "tables",
-        VILLAGE,
-        &[
-            "cohorts[0].metering=Metering()",
-            r#"timeline=[(at: "65min", action: OnDemandRead(
-            cohort: "homes", what: Tables(numbers: [0, 1, 22, 23])))]"#,
-        ],
+    let relayed = run_text("one_way", VILLAGE, &sets);
+    let direct = run_text("one_way_direct", VILLAGE, &[&sets[..], &[DIRECT]].concat());
+    for path in ["reads.delivered", "requests.succeeded", "requests.segments"] {
+        if let Some(value) = direct.summary.get(path) {
+            assert_eq!(metric(&relayed, path), value, "{path}");
+        }
+    }
+    assert_eq!(
+        rejects(&relayed, "c1222", ""),
+        rejects(&direct, "c1222", "")
     );
-    assert_eq!(metric(&long, "requests.success_ratio"), 1.0);
+    let frames = |report: &Report| traffic(report, "wan", "frames");
+    assert_eq!(frames(&relayed), frames(&direct));
+    assert!(metric(&relayed, "requests.succeeded") > 0.0);
+    let long = [
+        "cohorts[0].metering=Metering()",
+        r#"timeline=[(at: "65min", action: OnDemandRead(
+            cohort: "homes", what: Tables(numbers: [0, 1, 22, 23])))]"#,
+    ];
+    let relayed = run_text("tables", VILLAGE, &long);
+    let direct = run_text("tables_direct", VILLAGE, &[&long[..], &[DIRECT]].concat());
+    let succeeded = metric(&relayed, "requests.succeeded");
+    assert!(succeeded > 12.0, "{succeeded} of 24");
+    assert_eq!(succeeded, metric(&direct, "requests.succeeded"));
+    let segments = |report: &Report| traffic_of(report, "wan", Some("segment"), "frames");
+    assert!(segments(&relayed) > 24.0);
+    assert_eq!(segments(&relayed), segments(&direct));
 }
 
 /// What a capture of the village shows of the medium and the backhaul.
@@ -248,7 +270,7 @@ fn frames(report: &Report) -> Vec<Frame> {
 
 #[test]
 fn a_capture_shows_both_legs_and_whom_a_relay_lies_before() {
-    let report = run_text("captured", VILLAGE, &["capture=()", "duration=\"95min\""]);
+    let report = run_text("captured", VILLAGE, &["capture=()"]);
     let frames = frames(&report);
     let c1222 = |frame: &&Frame| frame.line().contains("C12.22");
     let on = |medium: &str| -> Vec<&Frame> {
@@ -271,17 +293,32 @@ fn a_capture_shows_both_legs_and_whom_a_relay_lies_before() {
             "{medium}: {relayed} of {}",
             frames.len()
         );
-        let unread = frames.iter().find(|frame| frame.line().contains("no key"));
-        assert!(unread.is_none(), "{medium}: {}", unread.unwrap().line());
+        let secured = frames
+            .iter()
+            .filter(|frame| !frame.line().contains("clear"));
+        for frame in secured {
+            let line = frame.line();
+            assert!(
+                line.contains("MAC verified") || line.contains("segment"),
+                "{medium}: {line}"
+            );
+        }
     }
-    assert!(frames.iter().all(|frame| !frame.is_unsound()));
     // In a test of services the relay is asked as well, and names itself.
-    let traces = on("wan").into_iter().filter(|frame| {
-        let line = frame.line();
-        line.contains("clear") && line.contains("Trace") || line.contains(".3.1")
-    });
-    let lines: Vec<String> = traces.map(Frame::line).collect();
-    assert!(lines.iter().any(|line| line.contains(".3.1")), "{lines:#?}");
+    let answers: Vec<String> = on("wan")
+        .into_iter()
+        .filter(|frame| frame.line().contains("clear"))
+        .filter_map(|frame| frame.find("relay"))
+        .map(|relay| relay.text.clone())
+        .collect();
+    assert!(answers.len() > 5, "{answers:?}");
+    assert!(
+        answers
+            .iter()
+            .all(|title| title == ".3.1" || title == ".3.2"),
+        "{answers:?}"
+    );
+    assert_eq!(answers.iter().collect::<BTreeSet<_>>().len(), 2);
 }
 
 #[test]
@@ -305,17 +342,63 @@ fn relays_do_not_stand_in_the_way_of_power_lines_groups_and_attackers() {
     for path in ["meters.joined_ratio", "reads.delivered"] {
         assert_eq!(metric(&relayed, path), metric(&direct, path), "{path}");
     }
-    assert!(metric(&relayed, "reads.completeness_ratio") > 0.97);
+    assert!(metric(&relayed, "reads.delivered") > 0.0);
 
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let path = path.join("../scenarios/attacks/grey_hole_mesh.ron");
-    let text = fs::read_to_string(&path).expect("a scenario");
-    let mesh = text.contains("\"mesh\": Mesh(");
-    assert!(mesh, "the scenario has a mesh of this name");
-    let set = overrides(&["media.mesh.relay=Relay()"]);
-    let loaded = load(&path, &set).unwrap_or_else(|report| panic!("{report}"));
-    let report = run_fresh("grey_hole", &loaded, Options::default()).expect("the run ends");
-    assert!(report.meets_expectations(), "{report}");
+    let order = r#"timeline=[(at: "2h", action: DemandResponse(
+        id: 7, cohort: "homes", duration: "1h", level: "40%",
+        delivery: Group(fallback_after: "5min")))]"#;
+    let group = shipped(
+        "mesh_rotation",
+        &[
+            "duration=150min",
+            "headend.groups.confirm_spacing=500ms",
+            "expect=[]",
+            order,
+        ],
+    );
+    assert!(metric(&group, "demand_response.received_by_group") >= 195.0);
+    assert!(metric(&group, "demand_response.confirmed") >= 195.0);
+
+    let hole = shipped("attacks/grey_hole_mesh", &[]);
+    assert!(hole.meets_expectations(), "{hole}");
+}
+
+/// A shipped scenario with a relay at its border router.
+fn shipped(name: &str, sets: &[&str]) -> Report {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../scenarios/{name}.ron"));
+    let sets = [
+        &[
+            "media.mesh.relay=Relay(route_lifetime: \"2h\")",
+            "sweep=Sweep()",
+        ],
+        sets,
+    ]
+    .concat();
+    let loaded = load(&path, &overrides(&sets)).unwrap_or_else(|report| panic!("{report}"));
+    let test = name.replace('/', "_");
+    run_fresh(&test, &loaded, Options::default()).expect("the run ends in order")
+}
+
+#[test]
+fn what_attackers_say_through_a_relay_or_around_it_is_refused() {
+    let attacked = |test: &str, attack: &str, sets: &[&str]| {
+        let attacker = format!(
+            r#"attackers=[(name: "mallory", {attack}, foothold: Relays(count: 1), start: "1h")]"#
+        );
+        let sets = [&[attacker.as_str(), "timeline=[]"], sets].concat();
+        let report = run_text(test, VILLAGE, &sets);
+        assert_eq!(metric(&report, "reads.completeness_ratio"), 1.0, "{test}");
+        report.summary.breakdown("attacks.outcomes")
+    };
+    let replay = "attack: Replay(delay: \"3min\"), position: Tap";
+    let behind = attacked("replay", replay, &[]);
+    assert_eq!(behind, attacked("replay_direct", replay, &[DIRECT]));
+    assert!(behind["request_rejected"] > 100, "{behind:?}");
+    let tamper =
+        "attack: Tamper(what: BitFlip(protocols: C1222, share: \"20%\")), position: OnPath";
+    let behind = attacked("tamper", tamper, &[]);
+    assert!(behind["request_rejected"] > 30 && behind["response_rejected"] > 30);
+    assert!(!behind.contains_key("request_accepted") && !behind.contains_key("response_accepted"));
 }
 
 #[test]

@@ -83,7 +83,11 @@ impl<'a> ApTitle<'a> {
     }
 
     /// The arcs below `root`, relative titles being below `base`; `None` for a title elsewhere.
-    pub fn arcs_below(&self, base: &[u8], root: &[u8]) -> Option<impl Iterator<Item = u64>> {
+    pub fn arcs_below(
+        self,
+        base: &[u8],
+        root: &[u8],
+    ) -> Option<impl Iterator<Item = u64> + use<'a>> {
         let arcs = match self {
             Self::Absolute(content) => content.strip_prefix(root)?,
             Self::Relative(content) if base == root => content,

@@ -51,6 +51,15 @@ impl Pair {
         switch: SwitchPolicy,
         adapt: impl FnOnce(&mut Config),
     ) -> Self {
+        Self::with_software(psk_at_headend, switch, adapt, |_| {})
+    }
+
+    fn with_software(
+        psk_at_headend: [u8; 16],
+        switch: SwitchPolicy,
+        adapt: impl FnOnce(&mut Config),
+        adapt_headend: impl FnOnce(&mut headend::Config),
+    ) -> Self {
         let pana = Arc::new(pana::Config {
             piggyback: true,
             ..pana::Config::default()
@@ -105,7 +114,7 @@ impl Pair {
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         let mut work = Work::default();
         let mut env = Env::new(Instant::ZERO, &mut rng, &mut work);
-        let software = Arc::new(headend::Config {
+        let mut software = headend::Config {
             pana,
             eap: AuthenticatorConfig {
                 identity_request: true,
@@ -122,8 +131,9 @@ impl Pair {
             interval_s: 900,
             commands: headend::CommandPolicy::default(),
             requests: headend::RequestPolicy::default(),
-        });
-        let mut headend = Headend::new(software, &mut env);
+        };
+        adapt_headend(&mut software);
+        let mut headend = Headend::new(Arc::new(software), &mut env);
         headend.subscribe(Subscription {
             identity,
             keys: keys(&psk_at_headend),
@@ -378,6 +388,7 @@ mod notifications;
 mod optical;
 mod orders;
 mod outage;
+mod relays;
 mod requests;
 mod response;
 mod sessions;

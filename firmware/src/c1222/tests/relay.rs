@@ -428,6 +428,115 @@ fn segments_take_the_same_way() {
     }
 }
 
+/// Octets from text: what stands between a sign `|` and the end of its line is a remark.
+fn octets(text: &str) -> Vec<u8> {
+    let words = text.lines().flat_map(|line| {
+        line.split('|')
+            .next()
+            .unwrap_or_default()
+            .split_whitespace()
+    });
+    words
+        .map(|word| u8::from_str_radix(word, 16).unwrap())
+        .collect()
+}
+
+/// What the relay answers the head-end octet by octet, layouts as in IEEE 1703 and RFC 6142 §2.2.
+#[test]
+fn answers_of_the_relay_octet_by_octet() {
+    const HEAD: &str = "
+        A2 04 80 02 02 01           | called: .2.1, the head-end
+        A4 03 02 01 05              | in response to 5
+        A6 04 80 02 09 01           | calling: .9.1, the relay";
+    let mut ends = Ends::new();
+    let mut relay = acquainted(&mut ends);
+    let [known, unknown]: [Title; 2] = [METER, ".1.99"].map(|title| title.parse().unwrap());
+    for (invocation, asked, tail) in [
+        (
+            0,
+            request(RELAY, HEADEND, Request::Resolve(known.get())),
+            "BE 0F 28 0D 81 0B 80       | in clear
+             09 00                      | ok
+             07 0A 01 00 07 04 81 11    | 10.1.0.7, port 1153, UDP",
+        ),
+        (
+            1,
+            request(RELAY, HEADEND, Request::Trace(known.get())),
+            "BE 0B 28 09 81 07 80
+             05 00                      | ok
+             80 02 09 01                | through .9.1",
+        ),
+        (
+            2,
+            request(RELAY, HEADEND, Request::Resolve(unknown.get())),
+            "BE 07 28 05 81 03 80
+             01 0C                      | uat",
+        ),
+        (
+            3,
+            request(".1.99", HEADEND, Request::Identification),
+            "BE 07 28 05 81 03 80
+             01 0C                      | uat",
+        ),
+    ] {
+        let _ = relay.handle_datagram(upstream(), &asked, Instant::ZERO);
+        let own = std::format!("A8 03 02 01 {invocation:02X}");
+        let elements = octets(&std::format!("{HEAD}\n{own}\n{tail}"));
+        let expected = [&[0x60, elements.len() as u8], &elements[..]].concat();
+        assert_eq!(sent(&mut relay), Some((upstream(), expected)));
+    }
+}
+
+#[test]
+fn a_registration_with_proxy_service_used_octet_by_octet() {
+    let mut relay = relay();
+    let plain = octets(
+        "60 2C
+         A2 04 80 02 02 01          | called: .2.1
+         A6 04 80 02 01 01          | calling: .1.1
+         A8 03 02 01 05
+         BE 19 28 17 81 15 80       | in clear
+         13 27 20 30                | Register: end device, connectionless
+         53 48 32 45                | device class
+         80 02 01 01                | title .1.1
+         06 02 01 01                | serial number
+         00                         | no native address
+         01 51 80                   | a day",
+    );
+    relay
+        .handle_datagram(below(7), &plain, Instant::ZERO)
+        .unwrap();
+    let proxied = octets(
+        "60 33
+         A2 04 80 02 02 01
+         A6 04 80 02 01 01
+         A8 03 02 01 05
+         BE 20 28 1E 81 1C A0       | PROXY_SERVICE_USED
+         1A 27 20 30
+         53 48 32 45
+         80 02 01 01
+         06 02 01 01
+         07 0A 01 00 01 04 81 11    | 10.1.0.1, port 1153, UDP: the relay
+         01 51 80",
+    );
+    assert_eq!(sent(&mut relay), Some((upstream(), proxied)));
+}
+
+#[test]
+fn a_way_that_is_over_is_told_to_nobody() {
+    let mut ends = Ends::new();
+    let mut relay = acquainted(&mut ends);
+    let title: Title = METER.parse().unwrap();
+    // Nobody has told the relay to forget.
+    let late = Instant::from_secs(3_600);
+    for asked in [Request::Resolve(title.get()), Request::Trace(title.get())] {
+        let asked = request(RELAY, HEADEND, asked);
+        relay.handle_datagram(upstream(), &asked, late).unwrap();
+        let (_, answer) = sent(&mut relay).unwrap();
+        assert_eq!(response(&answer).0, ResponseCode::Uat);
+    }
+}
+
 proptest! {
     #[test]
     fn whatever_arrives_is_forwarded_at_most_once(
