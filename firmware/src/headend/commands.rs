@@ -384,6 +384,20 @@ impl Commands {
         Step { forget, send }
     }
 
+    /// The request `invocation` to the meter has got nowhere: it is due again at once, and the
+    /// attempt does not count. Tells whether it was waiting for its response.
+    pub(super) fn resend(&mut self, rank: u32, invocation: u32, now: Instant) -> bool {
+        let active = self.active.get(&rank).copied();
+        let Some(mut active) = active.filter(|active| active.invocation == Some(invocation)) else {
+            return false;
+        };
+        active.invocation = None;
+        active.attempts = active.attempts.saturating_sub(1);
+        self.outstanding -= 1;
+        self.reschedule(rank, active, now);
+        true
+    }
+
     /// Takes note that the request of the last step has been sent.
     pub(super) fn sent(&mut self, rank: u32, invocation: u32, now: Instant) {
         if let Some(active) = self.active.get_mut(&rank) {

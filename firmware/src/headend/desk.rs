@@ -196,8 +196,21 @@ impl Headend {
             desk.outbox_to = Some(destination);
             if traces {
                 // The meter tells what lies behind it; what lies before it, its relay does.
-                self.trace_way(rank, env.now);
+                self.trace_way(rank, None, env.now);
             }
+        }
+    }
+
+    /// The message `invocation` to the meter has got nowhere: it is sent again on another way.
+    pub(super) fn resend(&mut self, rank: u32, invocation: u32, now: Instant) {
+        let Some(desk) = &mut self.commands else {
+            return;
+        };
+        if desk.requests.resend(rank, invocation, now)
+            || desk.commands.resend(rank, invocation, now)
+        {
+            self.subscribers.get_mut(rank).node.forget(invocation);
+            self.touched.push(Alarm::Commands);
         }
     }
 

@@ -21,7 +21,7 @@
 //! when the relay has lost it: its `uat` and `netr` are in clear and name a request, not a meter.
 //! They prove nothing, so they end nothing; the head-end asks the relay for a Trace of each meter
 //! that waits for a response to a request of this number. Whoever the relay cannot trace is
-//! addressed directly until it asks for something again.
+//! addressed directly, at once, until it asks for something again.
 
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec;
@@ -55,6 +55,8 @@ struct Asked {
     relay: SocketAddr,
     /// Of the meter.
     rank: u32,
+    /// The request to it that the relay could not deliver, if that is why.
+    undelivered: Option<u32>,
     deadline: Instant,
 }
 
@@ -124,6 +126,9 @@ impl Headend {
             Some(asked) => {
                 if !traced && self.way_of(asked.rank) == Some(source) {
                     self.take_way(asked.rank, None);
+                    if let Some(invocation) = asked.undelivered {
+                        self.resend(asked.rank, invocation, now);
+                    }
                 }
                 Ok(())
             }
@@ -182,15 +187,17 @@ impl Headend {
             .filter(|rank| waits(*rank))
             .collect();
         for rank in ranks {
-            self.trace_way(rank, now);
+            self.trace_way(rank, Some(invocation), now);
         }
     }
 
     /// Asks the relay of the meter, if it has one, for a Trace of the way between them.
-    pub(super) fn trace_way(&mut self, rank: u32, now: Instant) {
+    ///
+    /// If there is none, the request `undelivered` to the meter is sent on another way.
+    pub(super) fn trace_way(&mut self, rank: u32, undelivered: Option<u32>, now: Instant) {
         let (own, meter) = (self.config.title, self.subscribers.get(rank).title);
         if let Some(relays) = &mut self.relays {
-            relays.trace(&own, rank, &meter, now);
+            relays.trace(&own, (rank, undelivered), &meter, now);
         }
     }
 
@@ -223,7 +230,13 @@ impl Relays {
         self.asked.remove(&invocation)
     }
 
-    fn trace(&mut self, own: &Title, rank: u32, meter: &Title, now: Instant) {
+    fn trace(
+        &mut self,
+        own: &Title,
+        (rank, undelivered): (u32, Option<u32>),
+        meter: &Title,
+        now: Instant,
+    ) {
         self.asked.retain(|_, asked| now < asked.deadline);
         let Some(&relay) = self.ways.get(&rank) else {
             return;
@@ -251,6 +264,7 @@ impl Relays {
         let asked = Asked {
             relay,
             rank,
+            undelivered,
             deadline,
         };
         self.asked.insert(self.invocation, asked);

@@ -362,6 +362,20 @@ impl Requests {
         step
     }
 
+    /// The message `invocation` to the meter has got nowhere: it is due again at once, and the
+    /// attempt does not count. Tells whether it was waiting for its response.
+    pub(super) fn resend(&mut self, rank: u32, invocation: u32, now: Instant) -> bool {
+        let active = self.active.get_mut(&rank);
+        let Some(active) = active.filter(|active| active.invocation == Some(invocation)) else {
+            return false;
+        };
+        active.invocation = None;
+        active.attempts = active.attempts.saturating_sub(1);
+        self.outstanding -= 1;
+        self.reschedule(rank, now);
+        true
+    }
+
     /// Whether the message at hand is sent again.
     pub(super) fn is_repeated(&self, rank: u32) -> bool {
         self.active.get(&rank).is_some_and(|active| active.sent)

@@ -325,6 +325,18 @@ fn a_relay_that_has_forgotten_is_passed_by_until_the_meter_asks_again() {
     // The request, the Trace that finds out who is meant, and the request again.
     let (relay, meter) = (socket(RELAY), socket(METER_C1222));
     assert_eq!(behind.sent_to, [relay, relay, meter]);
+    let report = behind
+        .pair
+        .headend_events
+        .iter()
+        .find_map(|event| match event {
+            HeadendEvent::Request(report) => Some(*report),
+            _ => None,
+        });
+    let report = report.unwrap();
+    // It has not waited for a time-out.
+    assert_eq!(report.ended, report.issued.unwrap());
+    assert_eq!((report.transmissions, report.repetitions), (2, 1));
     assert_eq!(behind.way(), None);
     behind.report();
     assert_eq!(behind.way(), Some(relay));
