@@ -363,6 +363,12 @@ fn relays_do_not_stand_in_the_way_of_power_lines_groups_and_attackers() {
     assert!(hole.meets_expectations(), "{hole}");
 }
 
+#[test]
+fn the_shipped_scenario_does_what_it_says() {
+    let report = shipped("mesh_relay", &[]);
+    assert!(report.meets_expectations(), "{report}");
+}
+
 /// A shipped scenario with a relay at its border router.
 fn shipped(name: &str, sets: &[&str]) -> Report {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../scenarios/{name}.ron"));

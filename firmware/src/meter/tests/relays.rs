@@ -75,16 +75,16 @@ impl Behind {
         while let Some((to, len)) = self.relay.poll_transmit(&mut buffer) {
             let octets = &mut buffer[..len];
             if to == socket(HEADEND) {
-                let result = self.to_headend(socket(RELAY), octets);
+                let result = self.tell_headend(socket(RELAY), octets);
                 self.refused.extend(result.err());
             } else {
                 assert_eq!(to, socket(METER_C1222));
-                self.to_meter(Channel::C1222, octets);
+                self.tell_meter(Channel::C1222, octets);
             }
         }
     }
 
-    fn to_headend(&mut self, source: SocketAddr, octets: &mut [u8]) -> Result<(), Reject> {
+    fn tell_headend(&mut self, source: SocketAddr, octets: &mut [u8]) -> Result<(), Reject> {
         let Pair {
             headend, now, rng, ..
         } = &mut self.pair;
@@ -94,7 +94,7 @@ impl Behind {
         headend.handle_datagram(Channel::C1222, source, octets, utc, &mut env)
     }
 
-    fn to_meter(&mut self, channel: Channel, octets: &mut [u8]) {
+    fn tell_meter(&mut self, channel: Channel, octets: &mut [u8]) {
         self.pair.meter(|meter, utc, env| {
             let taken = meter.handle_datagram(channel, octets, utc, env);
             taken.expect("the meter accepts");
@@ -128,7 +128,7 @@ impl Behind {
                 self.through_relay(socket(HEADEND), octets);
             } else {
                 assert_eq!(sent.destination.ip(), socket(METER).ip());
-                self.to_meter(sent.channel, octets);
+                self.tell_meter(sent.channel, octets);
             }
         }
     }
@@ -259,7 +259,7 @@ fn a_meter_that_speaks_for_itself_is_not_behind_a_relay_any_more() {
     let mut buffer = [0; 2_048];
     let sent = behind.pair.meter.poll_transmit(&mut buffer).unwrap();
     behind
-        .to_headend(socket(METER_C1222), &mut buffer[..sent.len])
+        .tell_headend(socket(METER_C1222), &mut buffer[..sent.len])
         .unwrap();
     assert_eq!(behind.way(), None);
     behind.exchange();
@@ -272,7 +272,7 @@ fn nobody_moves_the_way_of_another_or_gets_in_without_a_session() {
     // The relay is known, the meter has no session: PANA first.
     let early = asking(".1.1", Request::Identification);
     assert_eq!(
-        behind.to_headend(socket(RELAY), &mut early.clone()),
+        behind.tell_headend(socket(RELAY), &mut early.clone()),
         Err(Reject::AccessClosed)
     );
     behind
@@ -283,7 +283,7 @@ fn nobody_moves_the_way_of_another_or_gets_in_without_a_session() {
     let title: Title = ".9.2".parse().unwrap();
     let other = socket("10.1.0.2:1153");
     behind.pair.headend.add_relay(title, other);
-    behind.to_headend(other, &mut early.clone()).unwrap();
+    behind.tell_headend(other, &mut early.clone()).unwrap();
     assert_eq!(behind.way(), Some(socket(RELAY)));
     // Nor does what is not authentic.
     behind.pair.meter(|meter, utc, env| meter.report(utc, env));
@@ -304,13 +304,13 @@ fn nobody_moves_the_way_of_another_or_gets_in_without_a_session() {
     };
     let mut altered = secured(&mut behind);
     *altered.last_mut().unwrap() ^= 1;
-    let refused = behind.to_headend(other, &mut altered);
+    let refused = behind.tell_headend(other, &mut altered);
     assert_eq!(refused, Err(Reject::C1222(crate::c1222::Reject::BadMac)));
     assert_eq!(behind.way(), Some(socket(RELAY)));
     // And who has no relay's address is no relay.
     let mut stranger = asking(".1.1", Request::Identification);
     assert_eq!(
-        behind.to_headend(socket("10.9.9.9:1153"), &mut stranger),
+        behind.tell_headend(socket("10.9.9.9:1153"), &mut stranger),
         Err(Reject::AccessClosed)
     );
 }
@@ -352,14 +352,14 @@ fn errors_of_a_relay_prove_nothing() {
         let uat = Response::of(ResponseCode::Uat);
         put_service(writer, |writer| uat.emit(writer)).unwrap();
     });
-    let told = behind.to_headend(socket(RELAY), &mut forged);
+    let told = behind.tell_headend(socket(RELAY), &mut forged);
     assert_eq!(told, Err(Reject::Relay(ResponseCode::Uat)));
     behind.exchange();
     assert_eq!(behind.way(), Some(socket(RELAY)));
     let mut unasked = clear(AT_RELAY, Some(1 << 31), &|writer| {
         put_service(writer, |writer| Response::OK.emit(writer)).unwrap();
     });
-    let told = behind.to_headend(socket(RELAY), &mut unasked);
+    let told = behind.tell_headend(socket(RELAY), &mut unasked);
     let unexpected = crate::c1222::Reject::UnexpectedResponse;
     assert_eq!(told, Err(Reject::C1222(unexpected)));
 }
@@ -375,7 +375,7 @@ fn the_head_end_names_itself_and_the_relay_in_this_order() {
     let mut buffer = [0; 2_048];
     let mut answer = |request: Request<'_>| -> Vec<u8> {
         let mut asked = asking(".1.1", request);
-        behind.to_headend(socket(RELAY), &mut asked).unwrap();
+        behind.tell_headend(socket(RELAY), &mut asked).unwrap();
         let sent = behind.pair.headend.poll_transmit(&mut buffer).unwrap();
         assert_eq!(sent.destination, socket(RELAY));
         let apdu = Apdu::parse(&buffer[..sent.len]).unwrap();
