@@ -4,9 +4,12 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use polars::prelude::{DataFrame, DataType, ParquetReader, PolarsResult, SerReader};
-use polars_parquet::read::read_metadata;
+use polars::prelude::{
+    DataFrame, DataType, FileMetadataRef, ParquetReader, PolarsError, PolarsResult, SerReader,
+};
+use polars_parquet::read::{FileMetadata, read_metadata};
 
 use crate::Error;
 use crate::schema::{SCHEMA_VERSION, TABLES, TableDef};
@@ -73,6 +76,18 @@ impl Results {
         }
     }
 
+    /// Opens a table for reading it in batches.
+    pub(crate) fn batches(&self, table: &'static TableDef) -> Result<Batches, Error> {
+        let mut files = Vec::new();
+        for path in self.files(table)? {
+            let mut file = File::open(&path).map_err(|e| Error::io(table.name, &path, e))?;
+            let footer = read_metadata(&mut file).map_err(Error::parquet(table.name))?;
+            check_version(table, &path, &key_values(&footer))?;
+            files.push((path, Arc::new(footer)));
+        }
+        Ok(Batches { files })
+    }
+
     /// Key-value metadata of a table's file or first part: schema version, provenance.
     pub fn metadata(&self, table: &'static TableDef) -> Result<BTreeMap<String, String>, Error> {
         match self.files(table)?.first() {
@@ -113,6 +128,47 @@ impl Results {
     }
 }
 
+/// Rows of a batch at most.
+const BATCH_ROWS: usize = 1 << 17;
+
+/// A table that is read in batches: large ones do not fit into memory.
+#[derive(Clone, Debug)]
+pub(crate) struct Batches {
+    files: Vec<(PathBuf, FileMetadataRef)>,
+}
+
+impl Batches {
+    /// Number of rows.
+    pub(crate) fn rows(&self) -> usize {
+        self.files.iter().map(|(_, footer)| footer.num_rows).sum()
+    }
+
+    /// Calls `visit` with some columns of all rows, one batch after the other.
+    pub(crate) fn visit(
+        &self,
+        columns: &[&str],
+        mut visit: impl FnMut(&DataFrame) -> PolarsResult<()>,
+    ) -> PolarsResult<()> {
+        for (path, footer) in &self.files {
+            for first in (0..footer.num_rows).step_by(BATCH_ROWS) {
+                let located = |error: io::Error| {
+                    let text = format!("{}: {error}", path.display());
+                    PolarsError::from(io::Error::new(error.kind(), text))
+                };
+                let file = File::open(path).map_err(located)?;
+                let mut reader = ParquetReader::new(file);
+                reader.set_metadata(footer.clone());
+                let frame = reader
+                    .with_columns(Some(columns.iter().map(ToString::to_string).collect()))
+                    .with_slice(Some((first, BATCH_ROWS)))
+                    .finish()?;
+                visit(&frame)?;
+            }
+        }
+        Ok(())
+    }
+}
+
 /// Values of a numeric or boolean column that are not missing.
 ///
 /// Integers beyond 2^53, about 104 days in nanoseconds, lose their last digits.
@@ -122,7 +178,7 @@ pub fn numbers(frame: &DataFrame, column: &str) -> PolarsResult<Vec<f64>> {
 }
 
 fn read(table: &'static TableDef, path: &Path, columns: &[&str]) -> Result<DataFrame, Error> {
-    check_version(table, path)?;
+    check_version(table, path, &metadata(table, path)?)?;
     let file = File::open(path).map_err(|e| Error::io(table.name, path, e))?;
     let names = columns.iter().map(ToString::to_string).collect();
     let frame = ParquetReader::new(file)
@@ -135,8 +191,11 @@ fn read(table: &'static TableDef, path: &Path, columns: &[&str]) -> Result<DataF
         .map_err(Error::parquet(table.name))
 }
 
-fn check_version(table: &'static TableDef, path: &Path) -> Result<(), Error> {
-    let metadata = metadata(table, path)?;
+fn check_version(
+    table: &'static TableDef,
+    path: &Path,
+    metadata: &BTreeMap<String, String>,
+) -> Result<(), Error> {
     let found = metadata.get("meterstorm.schema_version");
     if found == Some(&SCHEMA_VERSION.to_string()) {
         return Ok(());
@@ -152,10 +211,14 @@ fn check_version(table: &'static TableDef, path: &Path) -> Result<(), Error> {
 fn metadata(table: &'static TableDef, path: &Path) -> Result<BTreeMap<String, String>, Error> {
     let mut file = File::open(path).map_err(|e| Error::io(table.name, path, e))?;
     let footer = read_metadata(&mut file).map_err(Error::parquet(table.name))?;
-    let entries = footer.key_value_metadata.unwrap_or_default().into_iter();
-    Ok(entries
-        .map(|entry| (entry.key, entry.value.unwrap_or_default()))
-        .collect())
+    Ok(key_values(&footer))
+}
+
+fn key_values(footer: &FileMetadata) -> BTreeMap<String, String> {
+    let entries = footer.key_value_metadata.iter().flatten();
+    entries
+        .map(|entry| (entry.key.clone(), entry.value.clone().unwrap_or_default()))
+        .collect()
 }
 
 /// The table without rows.

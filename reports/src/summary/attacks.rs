@@ -10,7 +10,7 @@ use super::table::Table;
 use crate::schema::label;
 
 /// Adds what attackers did and achieved.
-pub(super) fn attacks(frame: &Table<'_>, out: &mut Builder) -> PolarsResult<()> {
+pub(super) fn attacks(frame: &Table, out: &mut Builder) -> PolarsResult<()> {
     datagrams(frame, out)?;
     authentications(frame, out)?;
     guesses(frame, out)?;
@@ -19,7 +19,7 @@ pub(super) fn attacks(frame: &Table<'_>, out: &mut Builder) -> PolarsResult<()> 
 }
 
 /// Datagrams that were sent or altered.
-fn datagrams(frame: &Table<'_>, out: &mut Builder) -> PolarsResult<()> {
+fn datagrams(frame: &Table, out: &mut Builder) -> PolarsResult<()> {
     let labelled: Vec<bool> = frame
         .options("label")?
         .into_iter()
@@ -85,7 +85,7 @@ fn datagrams(frame: &Table<'_>, out: &mut Builder) -> PolarsResult<()> {
 }
 
 /// Sessions opened, keys found, forgeries accepted.
-fn authentications(frame: &Table<'_>, out: &mut Builder) -> PolarsResult<()> {
+fn authentications(frame: &Table, out: &mut Builder) -> PolarsResult<()> {
     let accepted = frame.is("outcome", label::ACCEPTED)?;
     for (action, tried, succeeded, doc) in [
         (
@@ -118,7 +118,7 @@ fn authentications(frame: &Table<'_>, out: &mut Builder) -> PolarsResult<()> {
 }
 
 /// Passwords that intruders tried at optical ports.
-fn guesses(frame: &Table<'_>, out: &mut Builder) -> PolarsResult<()> {
+fn guesses(frame: &Table, out: &mut Builder) -> PolarsResult<()> {
     let rows = frame.is("action", "guess_password")?;
     let found = and(&rows, &frame.is("outcome", label::ACCEPTED)?);
     let guesses = frame.numbers_where("count", &rows)?.iter().sum();
@@ -136,7 +136,7 @@ fn guesses(frame: &Table<'_>, out: &mut Builder) -> PolarsResult<()> {
 }
 
 /// What eavesdroppers recorded and could read.
-fn reading(frame: &Table<'_>, out: &mut Builder) -> PolarsResult<()> {
+fn reading(frame: &Table, out: &mut Builder) -> PolarsResult<()> {
     let sum = |column: &str, rows: &[bool]| -> PolarsResult<f64> {
         Ok(frame.numbers_where(column, rows)?.iter().sum())
     };
@@ -180,7 +180,7 @@ fn reading(frame: &Table<'_>, out: &mut Builder) -> PolarsResult<()> {
 }
 
 /// Rows by action and outcome, and by cause.
-fn outcomes(frame: &Table<'_>, out: &mut Builder) -> PolarsResult<()> {
+fn outcomes(frame: &Table, out: &mut Builder) -> PolarsResult<()> {
     let text = |column: &str| -> PolarsResult<Vec<Option<String>>> {
         let column = frame.column(column)?;
         let values = column.str()?;

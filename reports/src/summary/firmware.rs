@@ -10,7 +10,7 @@ use super::table::Table;
 use crate::schema::label;
 
 /// Adds what became of images: who has got one, how long it took, and who runs it.
-pub(super) fn images(frame: &Table<'_>, out: &mut Builder) -> PolarsResult<()> {
+pub(super) fn images(frame: &Table, out: &mut Builder) -> PolarsResult<()> {
     let step = |label| frame.is("step", label);
     let offered = step(label::OFFERED)?;
     let verified = step(label::VERIFIED)?;

@@ -7,7 +7,7 @@ use super::sections::NANOSECONDS;
 use super::table::Table;
 
 /// Adds what devices of homes have got.
-pub(super) fn han(frame: &Table<'_>, out: &mut Builder) -> PolarsResult<()> {
+pub(super) fn han(frame: &Table, out: &mut Builder) -> PolarsResult<()> {
     // Every device has a row in every bin: the last one tells how many there are.
     let starts = frame.numbers("bin_start_ns")?;
     let last = starts.iter().copied().fold(f64::NEG_INFINITY, f64::max);

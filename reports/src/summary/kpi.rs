@@ -3,17 +3,22 @@
 //! Some gather what other sections compute; the rest is computed here. Targets are those of
 //! contracts and of the OpenSG SG-Network requirements, unless their text says otherwise.
 
+use std::collections::BTreeSet;
+
 use polars::prelude::PolarsResult;
 
-use super::sections::{NANOSECONDS, and, count};
-use super::table::Table;
+use super::sections::{AT_METER, NANOSECONDS};
+use super::table::{Rule, Table};
 use super::{Builder, Summary};
 use crate::schema::{Row, label};
+use crate::stats;
 use crate::{CommandRow, Error, KeyRow, MessageRow, MeterRow, ReadRow, Results};
 
 const DAY_S: f64 = 86_400.0;
 /// A switch is expected to have moved within this time.
 const SWITCH_S: f64 = 300.0;
+/// Keys of meters that are in memory at once; 24 MiB.
+const SPANS_MAX: usize = 1 << 20;
 
 /// What a value should be.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -137,22 +142,23 @@ pub(super) fn all(results: &Results, out: &mut Builder) -> Result<(), Error> {
     let keys = Table::find(results, KeyRow::TABLE)?;
     let messages = Table::find(results, MessageRow::TABLE)?;
     let meters = Table::find(results, MeterRow::TABLE)?;
-    let held = Held::of(&keys).map_err(Error::parquet(KeyRow::TABLE.name))?;
-    rotation(&held, out);
-    ages(&held, &messages, out).map_err(Error::parquet(MessageRow::TABLE.name))?;
+    rotation(&keys, out).map_err(Error::parquet(KeyRow::TABLE.name))?;
+    ages(&keys, &messages, out).map_err(Error::parquet(MessageRow::TABLE.name))?;
     gathered(out);
-    availability(&held, &meters, out).map_err(Error::parquet(MeterRow::TABLE.name))
+    availability(&keys, &meters, out).map_err(Error::parquet(MeterRow::TABLE.name))
 }
 
-fn completeness(reads: &Table<'_>, out: &mut Builder) -> PolarsResult<()> {
+fn completeness(reads: &Table, out: &mut Builder) -> PolarsResult<()> {
     let stored = out.summary.get("mdms.completeness_ratio");
     let value = match stored {
         Some(ratio) => Some(ratio),
         None => {
-            let latencies = reads.numbers("latency_ns")?;
-            let prompt = latencies.iter().filter(|ns| **ns <= DAY_S * NANOSECONDS);
+            let mut prompt = 0.0;
+            reads.rows(["latency_ns"], &[], |[latency]| {
+                prompt += f64::from(latency.is_some_and(|ns| ns <= DAY_S * NANOSECONDS));
+            })?;
             let due = reads.height() as f64;
-            (due > 0.0).then(|| prompt.count() as f64 / due)
+            (due > 0.0).then_some(prompt / due)
         }
     };
     out.number(
@@ -165,7 +171,7 @@ fn completeness(reads: &Table<'_>, out: &mut Builder) -> PolarsResult<()> {
 }
 
 /// What was asked of meters, and of switches and homes.
-fn orders(commands: &Table<'_>, out: &mut Builder) -> PolarsResult<()> {
+fn orders(commands: &Table, out: &mut Builder) -> PolarsResult<()> {
     let latencies = commands.numbers("latency_ns")?;
     let prompt = latencies
         .iter()
@@ -217,121 +223,95 @@ fn gather(path: &str, doc: &'static str, from: &str, out: &mut Builder) {
     out.number(path, doc, value);
 }
 
-/// The C12.22 keys of meters.
-struct Held {
-    meters: Vec<u32>,
-    key_ids: Vec<u32>,
-    derived_ns: Vec<f64>,
-    /// When the key was gone, or the run over.
-    ended_ns: Vec<f64>,
-    superseded_ns: Vec<Option<f64>>,
-    expires_ns: Vec<f64>,
-    /// Whether it expired without a successor.
-    lapsed: Vec<bool>,
-}
-
-impl Held {
-    fn of(keys: &Table<'_>) -> PolarsResult<Self> {
-        let at_meter = keys.is("side", label::METER)?;
-        let rows = and(&at_meter, &keys.is("purpose", label::UNICAST)?);
-        let expired = keys.is("end_reason", label::EXPIRED)?;
-        let chosen = |values: Vec<Option<f64>>| -> Vec<Option<f64>> {
-            let pairs = values.into_iter().zip(&rows);
-            pairs
-                .filter(|(_, row)| **row)
-                .map(|(value, _)| value)
-                .collect()
-        };
-        let whole = |column: &str| -> PolarsResult<Vec<u32>> {
-            let values = keys.numbers_where(column, &rows)?;
-            Ok(values.into_iter().map(|value| value as u32).collect())
-        };
-        let derived_ns = keys.numbers_where("derived_at_ns", &rows)?;
-        let lifetimes = keys.numbers_where("lifetime_ns", &rows)?;
-        let superseded_ns = chosen(keys.options("superseded_at_ns")?);
-        let expired = expired.into_iter().zip(&rows).filter(|(_, row)| **row);
-        let lapsed = expired
-            .zip(&superseded_ns)
-            .map(|((expired, _), superseded)| expired && superseded.is_none());
-        Ok(Self {
-            meters: whole("meter")?,
-            key_ids: whole("c1222_key_id")?,
-            ended_ns: derived_ns
-                .iter()
-                .zip(lifetimes)
-                .map(|(derived, lifetime)| derived + lifetime)
-                .collect(),
-            derived_ns,
-            lapsed: lapsed.collect(),
-            superseded_ns,
-            expires_ns: keys.numbers_where("expires_at_ns", &rows)?,
-        })
-    }
-
-    fn len(&self) -> usize {
-        self.meters.len()
-    }
-}
-
 /// Whether keys are renewed in time, and how long two of them are there.
-fn rotation(held: &Held, out: &mut Builder) {
-    let (mut renewed, mut overlaps) = (0.0, Vec::new());
-    for key in 0..held.len() {
-        if let Some(superseded) = held.superseded_ns[key] {
-            renewed += f64::from(superseded < held.expires_ns[key]);
-            overlaps.push((held.ended_ns[key] - superseded).max(0.0) / NANOSECONDS);
+fn rotation(keys: &Table, out: &mut Builder) -> PolarsResult<()> {
+    let [side, purpose] = AT_METER;
+    let expired = [side, purpose, Rule::Is("end_reason", label::EXPIRED)];
+    let mut lapsed = 0.0;
+    keys.rows(["superseded_at_ns"], &expired, |[superseded]| {
+        lapsed += f64::from(superseded.is_none());
+    })?;
+    let (mut renewed, mut superseded) = (0.0, 0.0);
+    keys.rows(["superseded_at_ns", "expires_at_ns"], &AT_METER, |row| {
+        if let [Some(at), Some(expires)] = row {
+            renewed += f64::from(at < expires);
+            superseded += 1.0;
         }
-    }
-    let due = overlaps.len() as f64 + count(&held.lapsed);
+    })?;
     out.ratio(
         "kpi.rekey_ratio",
         "Keys of meters that a newer key took over from before they expired, of those that were \
          taken over from or expired.",
         renewed,
-        due,
+        superseded + lapsed,
     );
-    out.distribution(
+    let columns = ["derived_at_ns", "lifetime_ns", "superseded_at_ns"];
+    let overlaps = |each: &mut dyn FnMut(f64)| {
+        keys.rows(columns, &AT_METER, |row| {
+            if let [Some(derived), Some(lifetime), Some(superseded)] = row {
+                each((derived + lifetime - superseded).max(0.0) / NANOSECONDS);
+            }
+        })
+    };
+    out.spread(
         "kpi.overlap_s",
         "Time for which a meter holds a key and its successor.",
         overlaps,
-    );
+    )
 }
 
 /// How old keys are when messages are protected by them.
-fn ages(held: &Held, messages: &Table<'_>, out: &mut Builder) -> PolarsResult<()> {
-    let mut index: Vec<(u32, u32, f64)> = (0..held.len())
-        .map(|key| (held.meters[key], held.key_ids[key], held.derived_ns[key]))
-        .collect();
+fn ages(keys: &Table, messages: &Table, out: &mut Builder) -> PolarsResult<()> {
+    let succeeded = [Rule::Is("outcome", label::SUCCESS), Rule::Known("key_id")];
+    let mut recorded = BTreeSet::new();
+    messages.rows(["meter"], &succeeded, |[meter]| {
+        recorded.extend(meter.map(|meter| meter as u32));
+    })?;
+    // The keys of these meters by their ids, which come again.
+    let mut index: Vec<(u32, u32, f64)> = Vec::new();
+    keys.rows(
+        ["meter", "c1222_key_id", "derived_at_ns"],
+        &AT_METER,
+        |row| {
+            if let [Some(meter), Some(key_id), Some(derived)] = row
+                && recorded.contains(&(meter as u32))
+            {
+                index.push((meter as u32, key_id as u32, derived));
+            }
+        },
+    )?;
     index.sort_unstable_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)).then(a.2.total_cmp(&b.2)));
-    let succeeded = messages.is("outcome", label::SUCCESS)?;
-    let (meters, sent) = (messages.numbers("meter")?, messages.numbers("sent_ns")?);
-    let mut ages = Vec::new();
-    for (row, key_id) in messages.options("key_id")?.into_iter().enumerate() {
-        let Some(key_id) = key_id.filter(|_| succeeded[row]) else {
-            continue;
-        };
-        let (meter, key_id, sent) = (meters[row] as u32, key_id as u32, sent[row]);
-        // The latest key with this id that was there: ids come again.
-        let place = index.partition_point(|key| {
-            (key.0, key.1) < (meter, key_id) || (key.0, key.1) == (meter, key_id) && key.2 <= sent
-        });
-        let key = place.checked_sub(1).map(|at| index[at]);
-        if let Some((_, _, derived)) = key.filter(|key| (key.0, key.1) == (meter, key_id)) {
-            ages.push((sent - derived) / NANOSECONDS);
-        }
-    }
-    out.distribution(
+    let ages = |each: &mut dyn FnMut(f64)| {
+        messages.rows(["meter", "key_id", "sent_ns"], &succeeded, |row| {
+            let [Some(meter), Some(key_id), Some(sent)] = row else {
+                return;
+            };
+            let of = (meter as u32, key_id as u32);
+            // The latest key with this id that was there.
+            let place = index.partition_point(|key| {
+                (key.0, key.1) < of || (key.0, key.1) == of && key.2 <= sent
+            });
+            let key = place.checked_sub(1).map(|at| index[at]);
+            if let Some((_, _, derived)) = key.filter(|key| (key.0, key.1) == of) {
+                each((sent - derived) / NANOSECONDS);
+            }
+        })
+    };
+    out.spread(
         "kpi.key_age_s",
         "Age of the key of an accepted message when it was sent, of the meters whose messages are \
          recorded.",
         ages,
-    );
+    )?;
     // The period is the time to the next key.
-    let mut periods: Vec<f64> = (0..held.len())
-        .filter_map(|key| Some((held.superseded_ns[key]? - held.derived_ns[key]) / NANOSECONDS))
-        .collect();
-    periods.sort_unstable_by(f64::total_cmp);
-    let period = periods.get(periods.len() / 2).copied();
+    let periods = stats::sample([0.5], |each: &mut dyn FnMut(f64)| {
+        keys.rows(["derived_at_ns", "superseded_at_ns"], &AT_METER, |row| {
+            if let [Some(derived), Some(superseded)] = row {
+                each((superseded - derived) / NANOSECONDS);
+            }
+        })
+    })?;
+    let [period] = periods.quantiles;
     let p99 = out.summary.get("kpi.key_age_s.p99");
     let share = p99
         .zip(period.filter(|period| *period > 0.0))
@@ -410,29 +390,27 @@ fn gathered(out: &mut Builder) {
 }
 
 /// The share of the time since its first power-on in which a meter has a key.
-fn availability(held: &Held, meters: &Table<'_>, out: &mut Builder) -> PolarsResult<()> {
-    let end = held.ended_ns.iter().copied().reduce(f64::max);
-    let mut spans: Vec<(u32, f64, f64)> = (0..held.len())
-        .map(|key| (held.meters[key], held.derived_ns[key], held.ended_ns[key]))
-        .collect();
-    spans.sort_unstable_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
-    let numbers = meters.numbers("meter")?;
-    let powered = meters.options("powered_on_ns")?;
-    let mut shares = Vec::new();
-    for (meter, powered) in numbers.iter().zip(powered) {
-        let (Some(powered), Some(end)) = (powered, end) else {
-            continue;
-        };
-        let meter = *meter as u32;
-        let first = spans.partition_point(|span| span.0 < meter);
-        let own = spans[first..].iter().take_while(|span| span.0 == meter);
-        let (mut keyed, mut until) = (0.0, powered);
-        for (_, from, to) in own {
-            keyed += (to - from.max(until)).max(0.0);
-            until = until.max(*to);
+fn availability(keys: &Table, meters: &Table, out: &mut Builder) -> PolarsResult<()> {
+    let mut powered: Vec<(u32, f64)> = Vec::with_capacity(meters.height());
+    meters.rows(["meter", "powered_on_ns"], &[], |row| {
+        if let [Some(meter), Some(at)] = row {
+            powered.push((meter as u32, at));
         }
-        if end > powered {
-            shares.push((keyed / (end - powered)).min(1.0));
+    })?;
+    powered.sort_unstable_by_key(|(meter, _)| *meter);
+    let mut end: Option<f64> = None;
+    let columns = ["derived_at_ns", "lifetime_ns"];
+    keys.rows(columns, &AT_METER, |row| {
+        if let [Some(derived), Some(lifetime)] = row {
+            let ended = derived + lifetime;
+            end = Some(end.map_or(ended, |end| end.max(ended)));
+        }
+    })?;
+    let groups = keys.height().div_ceil(SPANS_MAX).max(1);
+    let mut shares = Vec::with_capacity(powered.len());
+    if let Some(end) = end {
+        for group in powered.chunks(powered.len().div_ceil(groups).max(1)) {
+            keyed_shares(keys, group, end, &mut shares)?;
         }
     }
     shares.sort_unstable_by(f64::total_cmp);
@@ -445,7 +423,45 @@ fn availability(held: &Held, meters: &Table<'_>, out: &mut Builder) -> PolarsRes
     out.number(
         "kpi.availability_p05_ratio",
         "The same share, fifth percentile of the meters.",
-        crate::stats::quantile_sorted(&shares, 0.05),
+        stats::quantile_sorted(&shares, 0.05),
     );
+    Ok(())
+}
+
+/// The shares of some meters, which are in order of their numbers.
+fn keyed_shares(
+    keys: &Table,
+    meters: &[(u32, f64)],
+    end: f64,
+    shares: &mut Vec<f64>,
+) -> PolarsResult<()> {
+    let (Some((first, _)), Some((last, _))) = (meters.first(), meters.last()) else {
+        return Ok(());
+    };
+    let mut spans: Vec<(u32, f64, f64)> = Vec::new();
+    keys.rows(
+        ["meter", "derived_at_ns", "lifetime_ns"],
+        &AT_METER,
+        |row| {
+            if let [Some(meter), Some(derived), Some(lifetime)] = row
+                && (*first..=*last).contains(&(meter as u32))
+            {
+                spans.push((meter as u32, derived, derived + lifetime));
+            }
+        },
+    )?;
+    spans.sort_unstable_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
+    for &(meter, powered) in meters {
+        let first = spans.partition_point(|span| span.0 < meter);
+        let own = spans[first..].iter().take_while(|span| span.0 == meter);
+        let (mut keyed, mut until) = (0.0, powered);
+        for (_, from, to) in own {
+            keyed += (to - from.max(until)).max(0.0);
+            until = until.max(*to);
+        }
+        if end > powered {
+            shares.push((keyed / (end - powered)).min(1.0));
+        }
+    }
     Ok(())
 }

@@ -8,7 +8,7 @@ use super::table::Table;
 use crate::schema::label;
 
 /// Adds what has been stored, what is missing and what was made of it.
-pub(super) fn mdms(frame: &Table<'_>, out: &mut Builder) -> PolarsResult<()> {
+pub(super) fn mdms(frame: &Table, out: &mut Builder) -> PolarsResult<()> {
     out.number(
         "mdms.days",
         "Days of meters that the meter data management system judged.",

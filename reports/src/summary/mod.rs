@@ -20,13 +20,13 @@ mod switching;
 mod table;
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::fmt;
 use std::sync::LazyLock;
 
 use serde_json::{Map, Value, json};
 
-use crate::stats::{Moments, quantile_sorted};
-use crate::{Error, Results};
+use crate::{Error, Results, stats};
 
 /// A number a summary can hold.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -59,7 +59,8 @@ impl Summary {
     /// Computes the summary of a results folder.
     ///
     /// A number is missing if its table is, or if it has no value, as a ratio of nothing has none.
-    /// Memory is that of a column or two of the largest table, whose columns are read one by one.
+    /// Large tables are gone through in batches: memory grows with the number of meters, not with
+    /// that of rows.
     pub fn of(results: &Results) -> Result<Self, Error> {
         let mut builder = Builder {
             summary: Self::default(),
@@ -191,19 +192,34 @@ impl Builder {
     }
 
     /// Adds minimum, mean, quantiles and maximum of values.
-    fn distribution(&mut self, path: &str, doc: &'static str, mut values: Vec<f64>) {
-        values.sort_unstable_by(f64::total_cmp);
-        let mean = values.iter().copied().collect::<Moments>().mean();
+    fn distribution(&mut self, path: &str, doc: &'static str, values: Vec<f64>) {
+        let scan = |each: &mut dyn FnMut(f64)| {
+            values.iter().for_each(|value| each(*value));
+            Ok::<_, Infallible>(())
+        };
+        let Ok(()) = self.spread(path, doc, scan);
+    }
+
+    /// The same of values that need not fit into memory: those that `scan` shows in each call.
+    fn spread<E>(
+        &mut self,
+        path: &str,
+        doc: &'static str,
+        scan: impl FnMut(&mut dyn FnMut(f64)) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let sample = stats::sample([0.0, 0.50, 0.95, 0.99, 1.0], scan)?;
+        let [min, p50, p95, p99, max] = sample.quantiles;
         for (step, value) in [
-            ("min", quantile_sorted(&values, 0.0)),
-            ("mean", mean),
-            ("p50", quantile_sorted(&values, 0.50)),
-            ("p95", quantile_sorted(&values, 0.95)),
-            ("p99", quantile_sorted(&values, 0.99)),
-            ("max", quantile_sorted(&values, 1.0)),
+            ("min", min),
+            ("mean", sample.mean),
+            ("p50", p50),
+            ("p95", p95),
+            ("p99", p99),
+            ("max", max),
         ] {
             self.number(&format!("{path}.{step}"), doc, value);
         }
+        Ok(())
     }
 
     fn breakdown(&mut self, path: &'static str, counts: BTreeMap<String, u64>) {

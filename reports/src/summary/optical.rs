@@ -9,7 +9,7 @@ use super::sections::{NANOSECONDS, and, count};
 use super::table::Table;
 
 /// Adds what technicians did, and intruders tried.
-pub(super) fn optical(frame: &Table<'_>, out: &mut Builder) -> PolarsResult<()> {
+pub(super) fn optical(frame: &Table, out: &mut Builder) -> PolarsResult<()> {
     let attacker = frame.column("attacker")?;
     let own: Vec<bool> = attacker.str()?.iter().map(|name| name.is_none()).collect();
     let completed = and(&own, &frame.is("outcome", "completed")?);

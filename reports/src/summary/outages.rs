@@ -8,7 +8,7 @@ use super::table::Table;
 use crate::schema::label;
 
 /// Adds how outages were reported.
-pub(super) fn outages(frame: &Table<'_>, out: &mut Builder) -> PolarsResult<()> {
+pub(super) fn outages(frame: &Table, out: &mut Builder) -> PolarsResult<()> {
     let sustained = frame.is("kind", label::SUSTAINED)?;
     let reported = count(&sustained);
     let (all, heard) = (

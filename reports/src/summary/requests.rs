@@ -3,8 +3,8 @@
 use polars::prelude::PolarsResult;
 
 use super::Builder;
-use super::sections::{NANOSECONDS, and, count};
-use super::table::Table;
+use super::sections::NANOSECONDS;
+use super::table::{Rule, Table};
 use crate::schema::label;
 
 /// Targets of RFC 8036 §4.2: the class, its time in seconds, and the metric.
@@ -42,13 +42,13 @@ const TARGETS: [(&str, f64, &str, &str); 5] = [
 ];
 /// Registers of midnight are wanted by 07:00.
 const MORNING_S: f64 = 7.0 * 3_600.0;
+const SUCCEEDED: Rule<'_> = Rule::Is("outcome", label::SUCCESS);
 
 /// Adds what became of requests.
-pub(super) fn requests(frame: &Table<'_>, out: &mut Builder) -> PolarsResult<()> {
+pub(super) fn requests(frame: &Table, out: &mut Builder) -> PolarsResult<()> {
     let all = frame.height() as f64;
-    let succeeded = frame.is("outcome", label::SUCCESS)?;
-    let done = count(&succeeded);
-    let outcome = |outcome| -> PolarsResult<f64> { Ok(count(&frame.is("outcome", outcome)?)) };
+    let outcome = |outcome| frame.count(&[Rule::Is("outcome", outcome)]);
+    let done = outcome(label::SUCCESS)?;
     for (path, doc, value) in [
         ("requests.count", "Requests to meters that were due.", all),
         ("requests.succeeded", "Of these, done.", done),
@@ -111,26 +111,26 @@ pub(super) fn requests(frame: &Table<'_>, out: &mut Builder) -> PolarsResult<()>
         done,
         all,
     );
-    out.distribution(
+    out.spread(
         "requests.latency_s",
         "From the time at which a request was due to its end, of those that were done.",
-        seconds(frame.numbers("latency_ns")?),
-    );
+        frame.seconds("latency_ns", &[]),
+    )?;
     for (class, target_s, path, doc) in TARGETS {
-        let of_class = frame.is("class", class)?;
-        within(frame, &of_class, target_s, (path, doc), out)?;
+        let of_class = Rule::Is("class", class);
+        within(frame, of_class, target_s, (path, doc), out)?;
     }
-    on_demand(frame, &succeeded, out)?;
+    on_demand(frame, out)?;
     registers(frame, out)?;
-    updates(frame, &succeeded, out)?;
+    updates(frame, out)?;
     out.breakdown("requests.causes", frame.label_counts("cause")?);
     Ok(())
 }
 
-fn on_demand(frame: &Table<'_>, succeeded: &[bool], out: &mut Builder) -> PolarsResult<()> {
-    let reads = frame.is("request", label::ON_DEMAND_READ)?;
-    let done = and(&reads, succeeded);
-    let (all, done_count) = (count(&reads), count(&done));
+fn on_demand(frame: &Table, out: &mut Builder) -> PolarsResult<()> {
+    let reads = Rule::Is("request", label::ON_DEMAND_READ);
+    let done = [reads, SUCCEEDED];
+    let (all, done_count) = (frame.count(&[reads])?, frame.count(&done)?);
     out.number("requests.on_demand.count", "On-demand reads.", Some(all));
     out.ratio(
         "requests.on_demand.success_ratio",
@@ -150,33 +150,31 @@ fn on_demand(frame: &Table<'_>, succeeded: &[bool], out: &mut Builder) -> Polars
             "On-demand reads answered within 30 s, of all.",
         ),
     ] {
-        within(frame, &reads, target_s, (path, doc), out)?;
+        within(frame, reads, target_s, (path, doc), out)?;
     }
-    out.distribution(
+    out.spread(
         "requests.on_demand.latency_s",
         "From the order of an on-demand read to its answer.",
-        seconds(frame.numbers_where("latency_ns", &done)?),
-    );
-    Ok(())
+        frame.seconds("latency_ns", &done),
+    )
 }
 
 /// Scheduled reads of registers: how many are there in the morning.
-fn registers(frame: &Table<'_>, out: &mut Builder) -> PolarsResult<()> {
-    let reads = frame.is("request", label::READ_REGISTERS)?;
+fn registers(frame: &Table, out: &mut Builder) -> PolarsResult<()> {
+    let reads = Rule::Is("request", label::READ_REGISTERS);
     let (path, doc) = (
         "requests.registers.within_7h_ratio",
         "Scheduled reads of registers done within 7 h of when they were due, of all: with those of \
          midnight, the daily read rate.",
     );
-    within(frame, &reads, MORNING_S, (path, doc), out)
+    within(frame, reads, MORNING_S, (path, doc), out)
 }
 
 /// Firmware updates: whether the new version runs, and what that took.
-fn updates(frame: &Table<'_>, succeeded: &[bool], out: &mut Builder) -> PolarsResult<()> {
-    let updates = frame.is("request", label::FIRMWARE_UPDATE)?;
-    let sum =
-        |column| -> PolarsResult<f64> { Ok(frame.numbers_where(column, &updates)?.iter().sum()) };
-    let all = count(&updates);
+fn updates(frame: &Table, out: &mut Builder) -> PolarsResult<()> {
+    let updates = Rule::Is("request", label::FIRMWARE_UPDATE);
+    let sum = |column| frame.sum_of(column, &[updates]);
+    let all = frame.count(&[updates])?;
     for (path, doc, value) in [
         (
             "requests.firmware.count",
@@ -199,7 +197,7 @@ fn updates(frame: &Table<'_>, succeeded: &[bool], out: &mut Builder) -> PolarsRe
     out.ratio(
         "requests.firmware.success_ratio",
         "Meters that have told to run the new version, of all that it is for.",
-        count(&and(&updates, succeeded)),
+        frame.count(&[updates, SUCCEEDED])?,
         all,
     );
     Ok(())
@@ -207,21 +205,17 @@ fn updates(frame: &Table<'_>, succeeded: &[bool], out: &mut Builder) -> PolarsRe
 
 /// Adds the share of the chosen requests that were done within `target_s`.
 fn within(
-    frame: &Table<'_>,
-    chosen: &[bool],
+    frame: &Table,
+    chosen: Rule<'_>,
     target_s: f64,
     (path, doc): (&str, &'static str),
     out: &mut Builder,
 ) -> PolarsResult<()> {
-    let latencies = seconds(frame.numbers_where("latency_ns", chosen)?);
-    let prompt = latencies.iter().filter(|latency| **latency <= target_s);
-    out.ratio(path, doc, prompt.count() as f64, count(chosen));
+    let (mut all, mut prompt) = (0.0, 0.0);
+    frame.rows(["latency_ns"], &[chosen], |[latency]| {
+        all += 1.0;
+        prompt += f64::from(latency.is_some_and(|latency| latency <= target_s * NANOSECONDS));
+    })?;
+    out.ratio(path, doc, prompt, all);
     Ok(())
-}
-
-fn seconds(nanoseconds: Vec<f64>) -> Vec<f64> {
-    nanoseconds
-        .into_iter()
-        .map(|latency| latency / NANOSECONDS)
-        .collect()
 }

@@ -13,7 +13,7 @@ const EMERGENCY_S: f64 = 5.0;
 const EVENT_S: f64 = 60.0;
 
 /// Adds what became of events: whom they reached, who acted, and when.
-pub(super) fn responses(frame: &Table<'_>, out: &mut Builder) -> PolarsResult<()> {
+pub(super) fn responses(frame: &Table, out: &mut Builder) -> PolarsResult<()> {
     let limits = frame.is("action", label::LIMIT)?;
     let all = count(&limits);
     let received = seconds(frame, "latency_ns", &limits)?;
@@ -130,7 +130,7 @@ pub(super) fn responses(frame: &Table<'_>, out: &mut Builder) -> PolarsResult<()
     Ok(())
 }
 
-fn seconds(frame: &Table<'_>, column: &str, rows: &[bool]) -> PolarsResult<Vec<f64>> {
+fn seconds(frame: &Table, column: &str, rows: &[bool]) -> PolarsResult<Vec<f64>> {
     let nanoseconds = frame.numbers_where(column, rows)?;
     Ok(nanoseconds.into_iter().map(|ns| ns / NANOSECONDS).collect())
 }

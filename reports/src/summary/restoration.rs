@@ -10,7 +10,7 @@ use super::table::Table;
 ///
 /// Times count from the return of the meter's own power and from the first return of any: the
 /// latter is what an operator waits for.
-pub(super) fn restoration(frame: &Table<'_>, out: &mut Builder) -> PolarsResult<()> {
+pub(super) fn restoration(frame: &Table, out: &mut Builder) -> PolarsResult<()> {
     let returned = frame.options("power_returned_ns")?;
     let count = returned.iter().flatten().count() as f64;
     let first = returned.iter().flatten().copied().reduce(f64::min);

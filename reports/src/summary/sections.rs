@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use polars::prelude::PolarsResult;
 
 use super::Builder;
-use super::table::Table;
+use super::table::{Rule, Table};
 use crate::schema::{Row, TableDef, label};
 use crate::{
     AttackRow, AuthRow, CommandRow, DemandRow, Error, FirmwareRow, GridRow, HanRow, HeadendRow,
@@ -15,7 +15,7 @@ use crate::{
 
 pub(super) const NANOSECONDS: f64 = 1e9;
 
-type Section = fn(&Table<'_>, &mut Builder) -> PolarsResult<()>;
+type Section = fn(&Table, &mut Builder) -> PolarsResult<()>;
 
 const SECTIONS: &[(&TableDef, Section)] = &[
     (MeterRow::TABLE, meters),
@@ -50,7 +50,7 @@ pub(super) fn all(results: &Results, out: &mut Builder) -> Result<(), Error> {
     Ok(())
 }
 
-fn meters(frame: &Table<'_>, out: &mut Builder) -> PolarsResult<()> {
+fn meters(frame: &Table, out: &mut Builder) -> PolarsResult<()> {
     let count = frame.height() as f64;
     let joined = frame.numbers("joined_ns")?.len() as f64;
     out.number("meters.count", "Meters.", Some(count));
@@ -78,11 +78,11 @@ fn meters(frame: &Table<'_>, out: &mut Builder) -> PolarsResult<()> {
     super::restoration::restoration(frame, out)
 }
 
-fn auth(frame: &Table<'_>, out: &mut Builder) -> PolarsResult<()> {
-    let succeeded = frame.is("outcome", label::SUCCESS)?;
-    let initial = and(&succeeded, &frame.is("kind", label::INITIAL)?);
-    let repeated = and(&succeeded, &frame.is("kind", label::REAUTHENTICATION)?);
-    let (attempts, successes) = (frame.height() as f64, count(&succeeded));
+fn auth(frame: &Table, out: &mut Builder) -> PolarsResult<()> {
+    const SUCCEEDED: Rule<'_> = Rule::Is("outcome", label::SUCCESS);
+    let of_kind = |kind| [SUCCEEDED, Rule::Is("kind", kind)];
+    let (initial, repeated) = (of_kind(label::INITIAL), of_kind(label::REAUTHENTICATION));
+    let (attempts, successes) = (frame.height() as f64, frame.count(&[SUCCEEDED])?);
     out.number("auth.attempts", "Authentication attempts.", Some(attempts));
     out.number(
         "auth.succeeded",
@@ -103,25 +103,24 @@ fn auth(frame: &Table<'_>, out: &mut Builder) -> PolarsResult<()> {
     out.number(
         "auth.initial",
         "Initial authentications.",
-        Some(count(&initial)),
+        Some(frame.count(&initial)?),
     );
     out.number(
         "auth.reauthentications",
         "Re-authentications.",
-        Some(count(&repeated)),
+        Some(frame.count(&repeated)?),
     );
     out.number(
         "auth.retransmissions",
         "PANA messages meters sent again.",
         Some(frame.sum("retransmissions")?),
     );
-    let nanoseconds = frame.numbers_where("latency_ns", &succeeded)?;
-    out.distribution(
+    out.spread(
         "auth.latency_s",
         "Duration of successful attempts.",
-        nanoseconds.into_iter().map(|ns| ns / NANOSECONDS).collect(),
-    );
-    for (path, doc, kind) in [
+        frame.seconds("latency_ns", &[SUCCEEDED]),
+    )?;
+    for (path, doc, rules) in [
         (
             "initial",
             "Per successful initial authentication.",
@@ -134,10 +133,15 @@ fn auth(frame: &Table<'_>, out: &mut Builder) -> PolarsResult<()> {
         ),
     ] {
         for quantity in ["datagrams", "pana_bytes"] {
-            let up = frame.numbers_where(&format!("{quantity}_up"), kind)?;
-            let down = frame.numbers_where(&format!("{quantity}_down"), kind)?;
-            let both = up.into_iter().zip(down).map(|(up, down)| up + down);
-            out.distribution(&format!("auth.{quantity}_per_{path}"), doc, both.collect());
+            let (up, down) = (format!("{quantity}_up"), format!("{quantity}_down"));
+            let both = |each: &mut dyn FnMut(f64)| {
+                frame.rows([&up, &down], rules, |[up, down]| {
+                    if let (Some(up), Some(down)) = (up, down) {
+                        each(up + down);
+                    }
+                })
+            };
+            out.spread(&format!("auth.{quantity}_per_{path}"), doc, both)?;
         }
     }
     out.breakdown("auth.outcomes", frame.label_counts("outcome")?);
@@ -145,86 +149,91 @@ fn auth(frame: &Table<'_>, out: &mut Builder) -> PolarsResult<()> {
     Ok(())
 }
 
-/// Keys as meters held them.
-fn keys(frame: &Table<'_>, out: &mut Builder) -> PolarsResult<()> {
-    // The link keys of homes have metrics of their own.
-    let unicast = frame.is("purpose", label::UNICAST)?;
-    let at_meter = and(&frame.is("side", label::METER)?, &unicast);
-    let expired = and(&at_meter, &frame.is("end_reason", label::EXPIRED)?);
-    let superseded: Vec<bool> = frame
-        .options("superseded_at_ns")?
-        .into_iter()
-        .zip(&at_meter)
-        .map(|(time, meter)| time.is_some() && *meter)
-        .collect();
-    let late = frame
-        .options("last_used_at_ns")?
-        .into_iter()
-        .zip(frame.numbers("expires_at_ns")?)
-        .filter(|(used, expiry)| used.is_some_and(|used| used > *expiry));
+/// C12.22 keys as meters held them: the link keys of homes have metrics of their own.
+pub(super) const AT_METER: [Rule<'_>; 2] = [
+    Rule::Is("side", label::METER),
+    Rule::Is("purpose", label::UNICAST),
+];
+
+fn keys(frame: &Table, out: &mut Builder) -> PolarsResult<()> {
+    let [side, purpose] = AT_METER;
+    let superseded = [side, purpose, Rule::Known("superseded_at_ns")];
+    let mut late = 0.0;
+    frame.rows(["last_used_at_ns", "expires_at_ns"], &[], |row| {
+        if let [Some(used), Some(expiry)] = row {
+            late += f64::from(used > expiry);
+        }
+    })?;
     out.number(
         "keys.derived",
         "Keys derived by meters.",
-        Some(count(&at_meter)),
+        Some(frame.count(&AT_METER)?),
     );
     out.number(
         "keys.expired",
         "Keys of meters that expired.",
-        Some(count(&expired)),
+        Some(frame.count(&[side, purpose, Rule::Is("end_reason", label::EXPIRED)])?),
     );
     out.number(
         "keys.rotations",
         "Keys of meters that a newer key took over from.",
-        Some(count(&superseded)),
+        Some(frame.count(&superseded)?),
     );
     out.number(
         "keys.used_after_expiry",
         "Keys of either side used after their expiry.",
-        Some(late.count() as f64),
+        Some(late),
     );
     let meters = out.summary.get("meters.count");
-    let rotations = rotations_per_meter(frame.numbers_where("meter", &superseded)?, meters);
     out.distribution(
         "keys.rotations_per_meter",
         "Rotations of each meter.",
-        rotations,
+        rotations_per_meter(frame, &superseded, meters)?,
     );
-    let lifetimes = frame.numbers_where("lifetime_ns", &at_meter)?;
-    out.distribution(
+    out.spread(
         "keys.lifetime_s",
         "Time a key existed at the meter.",
-        lifetimes.into_iter().map(|ns| ns / NANOSECONDS).collect(),
-    );
-    let sent = frame.numbers_where("messages_sent", &at_meter)?;
-    let received = frame.numbers_where("messages_received", &at_meter)?;
-    out.distribution(
+        frame.seconds("lifetime_ns", &AT_METER),
+    )?;
+    let messages = |each: &mut dyn FnMut(f64)| {
+        frame.rows(["messages_sent", "messages_received"], &AT_METER, |row| {
+            if let [Some(sent), Some(received)] = row {
+                each(sent + received);
+            }
+        })
+    };
+    out.spread(
         "keys.messages_per_key",
         "Messages a meter sent or accepted under a key.",
-        sent.into_iter().zip(received).map(|(s, r)| s + r).collect(),
-    );
+        messages,
+    )?;
     out.breakdown("keys.end_reasons", frame.label_counts("end_reason")?);
     Ok(())
 }
 
 /// Rotations of each meter, zeros included; nothing if the number of meters is unknown.
-fn rotations_per_meter(rotated: Vec<f64>, meters: Option<f64>) -> Vec<f64> {
+fn rotations_per_meter(
+    frame: &Table,
+    superseded: &[Rule<'_>],
+    meters: Option<f64>,
+) -> PolarsResult<Vec<f64>> {
     let Some(meters) = meters else {
-        return Vec::new();
+        return Ok(Vec::new());
     };
     let mut rotations: BTreeMap<u64, f64> = BTreeMap::new();
-    for meter in rotated {
-        *rotations.entry(meter as u64).or_default() += 1.0;
-    }
+    frame.rows(["meter"], superseded, |[meter]| {
+        if let Some(meter) = meter {
+            *rotations.entry(meter as u64).or_default() += 1.0;
+        }
+    })?;
     let mut rotations: Vec<f64> = rotations.into_values().collect();
     rotations.resize(rotations.len().max(meters as usize), 0.0);
-    rotations
+    Ok(rotations)
 }
 
-fn messages(frame: &Table<'_>, out: &mut Builder) -> PolarsResult<()> {
-    let (sent, accepted) = (
-        frame.height() as f64,
-        count(&frame.is("outcome", label::SUCCESS)?),
-    );
+fn messages(frame: &Table, out: &mut Builder) -> PolarsResult<()> {
+    let accepted = frame.count(&[Rule::Is("outcome", label::SUCCESS)])?;
+    let sent = frame.height() as f64;
     out.number(
         "messages.sent",
         "Application messages recorded.",
@@ -242,18 +251,18 @@ fn messages(frame: &Table<'_>, out: &mut Builder) -> PolarsResult<()> {
         "Octets of the C12.22 APDUs.",
         Some(frame.sum("apdu_bytes")?),
     );
-    out.distribution(
+    out.spread(
         "messages.latency_s",
         "From hand-over to acceptance, of accepted messages.",
-        seconds(frame, "latency_ns")?,
-    );
+        frame.seconds("latency_ns", &[]),
+    )?;
     out.breakdown("messages.outcomes", frame.label_counts("outcome")?);
     Ok(())
 }
 
-fn reads(frame: &Table<'_>, out: &mut Builder) -> PolarsResult<()> {
-    let latency = seconds(frame, "latency_ns")?;
-    let (due, delivered) = (frame.height() as f64, latency.len() as f64);
+fn reads(frame: &Table, out: &mut Builder) -> PolarsResult<()> {
+    let due = frame.height() as f64;
+    let delivered = frame.count(&[Rule::Known("latency_ns")])?;
     out.number("reads.due", "Interval reads that fell due.", Some(due));
     out.number(
         "reads.delivered",
@@ -271,11 +280,14 @@ fn reads(frame: &Table<'_>, out: &mut Builder) -> PolarsResult<()> {
         "Energy of all due intervals.",
         Some(frame.sum("interval_wh")?),
     );
-    out.distribution("reads.latency_s", "From due to accepted.", latency);
-    Ok(())
+    out.spread(
+        "reads.latency_s",
+        "From due to accepted.",
+        frame.seconds("latency_ns", &[]),
+    )
 }
 
-fn traffic(frame: &Table<'_>, out: &mut Builder) -> PolarsResult<()> {
+fn traffic(frame: &Table, out: &mut Builder) -> PolarsResult<()> {
     let attacker = frame.column("attacker")?;
     let forged: Vec<bool> = attacker.str()?.iter().map(|name| name.is_some()).collect();
     let homes = frame.is("medium", label::HAN)?;
@@ -356,7 +368,7 @@ fn traffic(frame: &Table<'_>, out: &mut Builder) -> PolarsResult<()> {
     Ok(())
 }
 
-fn headend(frame: &Table<'_>, out: &mut Builder) -> PolarsResult<()> {
+fn headend(frame: &Table, out: &mut Builder) -> PolarsResult<()> {
     let largest = |column: &str| -> PolarsResult<Option<f64>> {
         Ok(frame.numbers(column)?.into_iter().reduce(f64::max))
     };
@@ -409,7 +421,7 @@ fn headend(frame: &Table<'_>, out: &mut Builder) -> PolarsResult<()> {
     Ok(())
 }
 
-fn rejects(frame: &Table<'_>, out: &mut Builder) -> PolarsResult<()> {
+fn rejects(frame: &Table, out: &mut Builder) -> PolarsResult<()> {
     out.number(
         "rejects.total",
         "Datagrams and messages discarded by any node.",
@@ -438,7 +450,7 @@ pub(super) fn count(rows: &[bool]) -> f64 {
     rows.iter().filter(|row| **row).count() as f64
 }
 
-fn seconds(frame: &Table<'_>, column: &str) -> PolarsResult<Vec<f64>> {
+fn seconds(frame: &Table, column: &str) -> PolarsResult<Vec<f64>> {
     let nanoseconds = frame.numbers(column)?;
     Ok(nanoseconds.into_iter().map(|ns| ns / NANOSECONDS).collect())
 }

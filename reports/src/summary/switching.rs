@@ -12,7 +12,7 @@ const MEGAWATT: f64 = 1e6;
 const PROMPT_S: f64 = 10.0;
 
 /// Adds what became of orders to switches.
-pub(super) fn commands(frame: &Table<'_>, out: &mut Builder) -> PolarsResult<()> {
+pub(super) fn commands(frame: &Table, out: &mut Builder) -> PolarsResult<()> {
     let all = frame.height() as f64;
     let present = |column: &str| -> PolarsResult<f64> { Ok(frame.numbers(column)?.len() as f64) };
     let (issued, accepted) = (present("issued_ns")?, present("accepted_ns")?);
@@ -97,7 +97,7 @@ pub(super) fn commands(frame: &Table<'_>, out: &mut Builder) -> PolarsResult<()>
 }
 
 /// Attackers' orders to open: what they achieved, and whom an intervention saved.
-fn unauthorised(frame: &Table<'_>, out: &mut Builder) -> PolarsResult<()> {
+fn unauthorised(frame: &Table, out: &mut Builder) -> PolarsResult<()> {
     let authorised = frame.column("authorised")?;
     let theirs: Vec<bool> = authorised
         .bool()?
@@ -143,13 +143,13 @@ fn unauthorised(frame: &Table<'_>, out: &mut Builder) -> PolarsResult<()> {
     Ok(())
 }
 
-fn outcomes(frame: &Table<'_>, out: &mut Builder) -> PolarsResult<()> {
+fn outcomes(frame: &Table, out: &mut Builder) -> PolarsResult<()> {
     out.breakdown("commands.causes", frame.label_counts("cause")?);
     Ok(())
 }
 
 /// What homes held back, and drew in addition afterwards.
-fn response(frame: &Table<'_>, widths: &[f64], out: &mut Builder) -> PolarsResult<()> {
+fn response(frame: &Table, widths: &[f64], out: &mut Builder) -> PolarsResult<()> {
     for (name, doc, energy, column) in [
         (
             "held",
@@ -177,7 +177,7 @@ fn response(frame: &Table<'_>, widths: &[f64], out: &mut Builder) -> PolarsResul
 }
 
 /// Adds what the power system felt.
-pub(super) fn grid(frame: &Table<'_>, out: &mut Builder) -> PolarsResult<()> {
+pub(super) fn grid(frame: &Table, out: &mut Builder) -> PolarsResult<()> {
     let lost: Vec<f64> = frame
         .numbers("lost_w")?
         .into_iter()

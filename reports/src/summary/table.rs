@@ -1,44 +1,59 @@
-//! A table of a results folder, read column by column.
+//! A table of a results folder, read batch by batch.
 //!
 //! Some tables have a row per key or interval read of every meter. Whole, they would need more
 //! memory than the simulation that wrote them.
 
 use std::collections::BTreeMap;
 
-use polars::prelude::{Column, DataFrame, DataType, PolarsError, PolarsResult};
+use polars::prelude::{Column, DataFrame, DataType, PolarsResult};
 
-use crate::read::{empty, numbers};
+use super::sections::NANOSECONDS;
+use crate::read::{Batches, empty};
 use crate::schema::TableDef;
 use crate::{Error, Results};
 
-/// A table whose columns are read when they are asked for.
-pub(super) struct Table<'a> {
-    results: &'a Results,
-    definition: &'static TableDef,
-    rows: usize,
-    present: bool,
+/// What a row has to be like to be meant.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Rule<'a> {
+    /// The column carries the label.
+    Is(&'a str, &'a str),
+    /// The column has a value.
+    Known(&'a str),
 }
 
-impl<'a> Table<'a> {
+impl<'a> Rule<'a> {
+    const fn column(self) -> &'a str {
+        match self {
+            Self::Is(column, _) | Self::Known(column) => column,
+        }
+    }
+}
+
+/// A table whose columns are read when they are asked for.
+pub(super) struct Table {
+    definition: &'static TableDef,
+    batches: Option<Batches>,
+    rows: usize,
+}
+
+impl Table {
     /// Finds a table; one that is absent has no rows.
-    pub(super) fn find(results: &'a Results, definition: &'static TableDef) -> Result<Self, Error> {
-        let first: Vec<_> = definition.columns[..1].iter().map(|c| c.name).collect();
-        let (rows, present) = match results.columns(definition, &first) {
-            Ok(frame) => (frame.height(), true),
-            Err(Error::Missing { .. }) => (0, false),
+    pub(super) fn find(results: &Results, definition: &'static TableDef) -> Result<Self, Error> {
+        let batches = match results.batches(definition) {
+            Ok(batches) => Some(batches),
+            Err(Error::Missing { .. }) => None,
             Err(error) => return Err(error),
         };
         Ok(Self {
-            results,
             definition,
-            rows,
-            present,
+            rows: batches.as_ref().map_or(0, Batches::rows),
+            batches,
         })
     }
 
     /// Whether the folder holds the table.
     pub(super) const fn is_present(&self) -> bool {
-        self.present
+        self.batches.is_some()
     }
 
     /// Number of rows.
@@ -46,68 +61,175 @@ impl<'a> Table<'a> {
         self.rows
     }
 
-    /// Reads some columns.
-    pub(super) fn select(&self, columns: &[&str]) -> PolarsResult<DataFrame> {
-        if !self.present {
-            return empty(self.definition, columns);
+    /// Calls `visit` with some columns, one batch of rows after the other.
+    fn batches(
+        &self,
+        columns: &[&str],
+        mut visit: impl FnMut(&DataFrame) -> PolarsResult<()>,
+    ) -> PolarsResult<()> {
+        match &self.batches {
+            Some(batches) => batches.visit(columns, visit),
+            None => visit(&empty(self.definition, columns)?),
         }
-        let read = self.results.columns(self.definition, columns);
-        read.map_err(|error| match error {
-            Error::Parquet { source, .. } => source,
-            other => PolarsError::ComputeError(other.to_string().into()),
+    }
+
+    /// Calls `visit` with the values of numeric or boolean columns in each row that all rules hold
+    /// for.
+    ///
+    /// Integers beyond 2^53, about 104 days in nanoseconds, lose their last digits.
+    pub(super) fn rows<const N: usize>(
+        &self,
+        columns: [&str; N],
+        rules: &[Rule<'_>],
+        mut visit: impl FnMut([Option<f64>; N]),
+    ) -> PolarsResult<()> {
+        let mut needed: Vec<&str> = columns.to_vec();
+        needed.extend(rules.iter().map(|rule| rule.column()));
+        needed.sort_unstable();
+        needed.dedup();
+        self.batches(&needed, |frame| {
+            let chosen = chosen(frame, rules)?;
+            let mut values = Vec::with_capacity(N);
+            for column in columns {
+                values.push(frame.column(column)?.cast(&DataType::Float64)?);
+            }
+            let values = values.iter().map(|column| Ok(column.f64()?.iter()));
+            let mut values = values.collect::<PolarsResult<Vec<_>>>()?;
+            for chosen in chosen {
+                let row = std::array::from_fn(|at| values[at].next().flatten());
+                if chosen {
+                    visit(row);
+                }
+            }
+            Ok(())
         })
     }
 
-    /// Reads a column.
-    pub(super) fn column(&self, name: &str) -> PolarsResult<Column> {
-        let frame = self.select(&[name])?;
-        frame.column(name).cloned()
+    /// Goes through the values of a column of nanoseconds, in seconds.
+    pub(super) fn seconds(
+        &self,
+        column: &str,
+        rules: &[Rule<'_>],
+    ) -> impl Fn(&mut dyn FnMut(f64)) -> PolarsResult<()> {
+        move |each| {
+            self.rows([column], rules, |[value]| {
+                if let Some(nanoseconds) = value {
+                    each(nanoseconds / NANOSECONDS);
+                }
+            })
+        }
     }
 
-    /// Which rows carry a label.
-    pub(super) fn is(&self, column: &str, label: &str) -> PolarsResult<Vec<bool>> {
-        let column = self.column(column)?;
-        let labels = column.str()?;
-        Ok(labels.iter().map(|found| found == Some(label)).collect())
+    /// Number of rows that all rules hold for, of which there is at least one.
+    pub(super) fn count(&self, rules: &[Rule<'_>]) -> PolarsResult<f64> {
+        let mut count = 0_usize;
+        self.rows([], rules, |[]| count += 1)?;
+        Ok(count as f64)
+    }
+
+    /// Sum of a column over the rows that all rules hold for.
+    pub(super) fn sum_of(&self, column: &str, rules: &[Rule<'_>]) -> PolarsResult<f64> {
+        let mut sum = 0.0;
+        self.rows([column], rules, |[value]| sum += value.unwrap_or(0.0))?;
+        Ok(sum)
     }
 
     /// Number of rows per value of a label column; missing values are not counted.
     pub(super) fn label_counts(&self, column: &str) -> PolarsResult<BTreeMap<String, u64>> {
-        let column = self.column(column)?;
-        let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
-        for label in column.str()?.iter().flatten() {
-            *counts.entry(label).or_default() += 1;
+        let mut counts: BTreeMap<String, u64> = BTreeMap::new();
+        self.batches(&[column], |frame| {
+            for label in frame.column(column)?.str()?.iter().flatten() {
+                match counts.get_mut(label) {
+                    Some(count) => *count += 1,
+                    None => {
+                        counts.insert(label.to_string(), 1);
+                    }
+                }
+            }
+            Ok(())
+        })?;
+        Ok(counts)
+    }
+
+    /// Reads a column, whole: for tables of moderate length only, like all that follows.
+    pub(super) fn column(&self, name: &str) -> PolarsResult<Column> {
+        let mut whole: Option<Column> = None;
+        self.batches(&[name], |frame| {
+            let part = frame.column(name)?;
+            match &mut whole {
+                Some(whole) => {
+                    whole.append(part)?;
+                }
+                None => whole = Some(part.clone()),
+            }
+            Ok(())
+        })?;
+        match whole {
+            Some(whole) => Ok(whole),
+            None => Ok(empty(self.definition, &[name])?.column(name)?.clone()),
         }
-        let owned = counts.into_iter().map(|(label, n)| (label.to_string(), n));
-        Ok(owned.collect())
+    }
+
+    /// Which rows carry a label.
+    pub(super) fn is(&self, column: &str, label: &str) -> PolarsResult<Vec<bool>> {
+        let mut rows = Vec::with_capacity(self.rows);
+        self.batches(&[column], |frame| {
+            rows.append(&mut chosen(frame, &[Rule::Is(column, label)])?);
+            Ok(())
+        })?;
+        Ok(rows)
     }
 
     /// Values of a numeric or boolean column, row by row.
-    ///
-    /// Integers beyond 2^53, about 104 days in nanoseconds, lose their last digits.
     pub(super) fn options(&self, column: &str) -> PolarsResult<Vec<Option<f64>>> {
-        let column = self.column(column)?.cast(&DataType::Float64)?;
-        Ok(column.f64()?.iter().collect())
+        let mut values = Vec::with_capacity(self.rows);
+        self.rows([column], &[], |[value]| values.push(value))?;
+        Ok(values)
     }
 
     /// Values that are not missing.
     pub(super) fn numbers(&self, column: &str) -> PolarsResult<Vec<f64>> {
-        numbers(&self.select(&[column])?, column)
+        let mut values = Vec::with_capacity(self.rows);
+        self.rows([column], &[], |[value]| values.extend(value))?;
+        Ok(values)
     }
 
     /// Values of the chosen rows that are not missing.
     pub(super) fn numbers_where(&self, column: &str, rows: &[bool]) -> PolarsResult<Vec<f64>> {
-        let column = self.column(column)?.cast(&DataType::Float64)?;
-        let values = column.f64()?.iter().zip(rows);
-        Ok(values
-            .filter_map(|(value, row)| value.filter(|_| *row))
-            .collect())
+        let mut chosen = rows.iter();
+        let mut values = Vec::new();
+        self.rows([column], &[], |[value]| {
+            let chosen = chosen.next().is_some_and(|chosen| *chosen);
+            values.extend(value.filter(|_| chosen));
+        })?;
+        Ok(values)
     }
 
     /// Sum of a column.
     pub(super) fn sum(&self, column: &str) -> PolarsResult<f64> {
-        Ok(self.numbers(column)?.iter().sum())
+        self.sum_of(column, &[])
     }
+}
+
+/// For which rows of a batch all rules hold.
+fn chosen(frame: &DataFrame, rules: &[Rule<'_>]) -> PolarsResult<Vec<bool>> {
+    let mut chosen = vec![true; frame.height()];
+    for rule in rules {
+        let column = frame.column(rule.column())?;
+        match rule {
+            Rule::Is(_, label) => {
+                for (row, found) in chosen.iter_mut().zip(column.str()?.iter()) {
+                    *row &= found == Some(*label);
+                }
+            }
+            Rule::Known(_) => {
+                for (row, known) in chosen.iter_mut().zip(column.is_not_null().iter()) {
+                    *row &= known == Some(true);
+                }
+            }
+        }
+    }
+    Ok(chosen)
 }
 
 #[cfg(test)]
