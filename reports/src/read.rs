@@ -129,7 +129,7 @@ impl Results {
 }
 
 /// Rows of a batch at most.
-const BATCH_ROWS: usize = 1 << 17;
+const BATCH_ROWS: usize = 1 << 16;
 
 /// A table that is read in batches: large ones do not fit into memory.
 #[derive(Clone, Debug)]

@@ -11,6 +11,9 @@ use crate::wire::Error;
 /// Octets of an APDU or segment that pass every path: 576 without the headers of IPv4 and UDP.
 pub const DATAGRAM_LEN_DEFAULT: usize = 548;
 
+/// Octets of the memory that is kept for the next APDU; ordinary reports are shorter.
+const KEPT_MAX: usize = 256;
+
 /// One APDU that waits to be sent.
 #[derive(Debug, Default)]
 pub struct Outbox {
@@ -32,6 +35,7 @@ impl Outbox {
     /// Throws away what has not been fetched.
     pub fn clear(&mut self) {
         self.apdu.clear();
+        self.apdu.shrink_to(KEPT_MAX);
         self.sent = 0;
     }
 

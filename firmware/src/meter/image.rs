@@ -414,6 +414,10 @@ impl Meter {
     /// The oldest event.
     pub fn poll_event(&mut self) -> Option<MeterEvent> {
         let event = self.events.pop_front();
+        if event.is_some() && self.events.is_empty() {
+            // Events are rare: no meter keeps memory for them.
+            self.events = VecDeque::new();
+        }
         let event = event.or_else(|| self.device.poll_event().map(MeterEvent::Switch));
         event.or_else(|| self.device.poll_image_event().map(MeterEvent::Image))
     }

@@ -362,9 +362,17 @@ impl Profile {
             old.copy_from_slice(counts);
         } else {
             if self.counts.len() == self.counts.capacity() {
-                // A day at a time: what is never recorded takes no memory.
-                let day = BLOCK_INTERVALS as usize * counts.len();
-                self.counts.reserve_exact(day);
+                // A day, a week, then everything: little memory for what is never recorded, few
+                // moves, and few holes that the smaller allocation leaves.
+                let block = BLOCK_INTERVALS as usize * counts.len();
+                let blocks = match self.counts.len() / block {
+                    0 => 1,
+                    1 => 7,
+                    _ => usize::from(config.blocks),
+                };
+                let len = self.counts.len();
+                self.counts
+                    .reserve_exact((blocks * block).saturating_sub(len).max(1));
             }
             self.counts.extend_from_slice(counts);
         }

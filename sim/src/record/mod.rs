@@ -4,6 +4,7 @@
 //! time. It orders what they observed by time and meter, so a file's octets depend neither on
 //! threads nor on how the fleet is divided into domains.
 
+mod buffers;
 mod han;
 mod mdms;
 mod metering;
@@ -14,19 +15,15 @@ mod rows;
 mod switching;
 mod totals;
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use firmware::han::Content;
 use firmware::ukmf::Purpose;
 use models::datagram::MessageType;
 use models::fleet::Fleet;
 use models::link::Direction;
-use models::mdms::DayRecord;
 use models::telemetry::{
-    AttackRecord, AttackTraffic, AuthRecord, ImageRecord, KeyRecord, MessageRecord, NodeId,
-    OpticalRecord, ReadRecord, RegisterRecord, RequestRecord, Side, Telemetry, TrafficCount,
+    KeyRecord, MessageRecord, NodeId, ReadRecord, RequestRecord, Side, Telemetry, TrafficCount,
 };
 use models::time::{Duration, Time};
 use reports::schema::tables::{
@@ -38,6 +35,7 @@ use reports::{Error, Provenance, TableWriter};
 
 use crate::run::FleetDomain;
 use crate::scenario::schema::{Keys, Table};
+use buffers::{Buffers, gather};
 use outage::Outages;
 pub(crate) use rows::key as key_row;
 use switching::Switching;
@@ -106,25 +104,6 @@ pub struct Recorder {
     outages: Outages,
     /// Whether meters are not part of this process, so that nobody says what falls due.
     meters_elsewhere: bool,
-}
-
-/// Records of all domains since the last synchronisation point; kept for their capacity.
-#[derive(Default)]
-struct Buffers {
-    auth: Vec<AuthRecord>,
-    keys: Vec<KeyRecord>,
-    messages: Vec<MessageRecord>,
-    reads: Vec<ReadRecord>,
-    registers: Vec<RegisterRecord>,
-    mdms: Vec<(u32, DayRecord)>,
-    traffic: Vec<TrafficCount>,
-    attacks: Vec<AttackRecord>,
-    requests: Vec<RequestRecord>,
-    optical: Vec<OpticalRecord>,
-    images: Vec<ImageRecord>,
-    home_traffic: BTreeMap<(Direction, Content), TrafficCount>,
-    attack_traffic: BTreeMap<AttackTraffic, TrafficCount>,
-    rejects: BTreeMap<(NodeId, &'static str, &'static str), u64>,
 }
 
 impl Recorder {
@@ -213,6 +192,7 @@ impl Recorder {
             self.take(domain.world_mut().telemetry_mut());
         }
         self.write_records()?;
+        self.buffers.shrink();
         let bin = now.saturating_since(self.bin_start);
         if bin_ends && !bin.is_zero() {
             self.write_bins(domains, bin)?;
@@ -231,6 +211,7 @@ impl Recorder {
             self.take(domain.world_mut().telemetry_mut());
         }
         self.write_records()?;
+        self.buffers.shrink();
         self.write_missing_reads()?;
         self.write_meters(domains)?;
         self.write_switching(now)?;
@@ -281,19 +262,19 @@ impl Recorder {
         Ok(self.counts)
     }
 
-    /// Empties `telemetry`, which keeps its capacity.
+    /// Empties `telemetry`.
     fn take(&mut self, telemetry: &mut Telemetry) {
         let buffers = &mut self.buffers;
-        buffers.auth.append(&mut telemetry.auth);
-        buffers.keys.append(&mut telemetry.keys);
-        buffers.messages.append(&mut telemetry.messages);
-        buffers.reads.append(&mut telemetry.reads);
-        buffers.registers.append(&mut telemetry.registers);
-        buffers.mdms.append(&mut telemetry.mdms);
-        buffers.attacks.append(&mut telemetry.attacks);
-        buffers.requests.append(&mut telemetry.requests);
-        buffers.optical.append(&mut telemetry.optical);
-        buffers.images.append(&mut telemetry.images);
+        gather(&mut buffers.auth, &mut telemetry.auth);
+        gather(&mut buffers.keys, &mut telemetry.keys);
+        gather(&mut buffers.messages, &mut telemetry.messages);
+        gather(&mut buffers.reads, &mut telemetry.reads);
+        gather(&mut buffers.registers, &mut telemetry.registers);
+        gather(&mut buffers.mdms, &mut telemetry.mdms);
+        gather(&mut buffers.attacks, &mut telemetry.attacks);
+        gather(&mut buffers.requests, &mut telemetry.requests);
+        gather(&mut buffers.optical, &mut telemetry.optical);
+        gather(&mut buffers.images, &mut telemetry.images);
         for (traffic, count) in std::mem::take(&mut telemetry.home_traffic) {
             buffers.home_traffic.entry(traffic).or_default().add(&count);
         }

@@ -1,0 +1,52 @@
+//! Records between two synchronisation points.
+
+use std::collections::BTreeMap;
+
+use firmware::han::Content;
+use models::link::Direction;
+use models::mdms::DayRecord;
+use models::telemetry::{
+    AttackRecord, AttackTraffic, AuthRecord, ImageRecord, KeyRecord, MessageRecord, NodeId,
+    OpticalRecord, ReadRecord, RegisterRecord, RequestRecord, TrafficCount,
+};
+
+/// Records of a kind whose memory is kept from one synchronisation point to the next.
+const KEPT_MAX: usize = 1 << 10;
+
+/// Records of all domains since the last synchronisation point.
+#[derive(Default)]
+pub(super) struct Buffers {
+    pub(super) auth: Vec<AuthRecord>,
+    pub(super) keys: Vec<KeyRecord>,
+    pub(super) messages: Vec<MessageRecord>,
+    pub(super) reads: Vec<ReadRecord>,
+    pub(super) registers: Vec<RegisterRecord>,
+    pub(super) mdms: Vec<(u32, DayRecord)>,
+    pub(super) traffic: Vec<TrafficCount>,
+    pub(super) attacks: Vec<AttackRecord>,
+    pub(super) requests: Vec<RequestRecord>,
+    pub(super) optical: Vec<OpticalRecord>,
+    pub(super) images: Vec<ImageRecord>,
+    pub(super) home_traffic: BTreeMap<(Direction, Content), TrafficCount>,
+    pub(super) attack_traffic: BTreeMap<AttackTraffic, TrafficCount>,
+    pub(super) rejects: BTreeMap<(NodeId, &'static str, &'static str), u64>,
+}
+
+impl Buffers {
+    /// Gives back the memory of what has been written, but for that of ordinary moments.
+    pub(super) fn shrink(&mut self) {
+        self.auth.shrink_to(KEPT_MAX);
+        self.keys.shrink_to(KEPT_MAX);
+        self.messages.shrink_to(KEPT_MAX);
+        self.reads.shrink_to(KEPT_MAX);
+        self.registers.shrink_to(KEPT_MAX);
+        self.requests.shrink_to(KEPT_MAX);
+    }
+}
+
+/// Moves records from a domain, which need not remember how many there once were: at midnight
+/// every meter makes some.
+pub(super) fn gather<T>(all: &mut Vec<T>, own: &mut Vec<T>) {
+    all.append(own);
+    own.shrink_to(KEPT_MAX);
+}
