@@ -280,6 +280,8 @@ pub struct Fleet {
     pub sites: Sites,
     /// Who is without power when, besides what the timeline does to meters.
     pub supply: SupplyPlan,
+    /// The feeder of each meter.
+    pub feeders: Vec<u16>,
     /// From power to a concentrator that forwards, in nanoseconds.
     pub concentrator_boot: Dist,
     /// Electricity use.
@@ -326,6 +328,11 @@ impl Fleet {
         self.cohorts
             .last()
             .map_or(0, |cohort| cohort.first + cohort.count)
+    }
+
+    /// The feeder of `meter`.
+    pub fn feeder_of(&self, meter: u32) -> u16 {
+        self.feeders.get(meter as usize).copied().unwrap_or(0)
     }
 
     /// Index of the cohort of `meter`.

@@ -18,6 +18,7 @@ use firmware::ukmf::KeySummary;
 use crate::capture::Captured;
 use crate::datagram::MessageType;
 use crate::disclosure::Disclosure;
+use crate::distribution::FeederLoads;
 use crate::link::Direction;
 use crate::mdms::DayRecord;
 use crate::meter::Rebound;
@@ -558,6 +559,8 @@ pub struct Telemetry {
     pub switches: Vec<SwitchRecord>,
     /// How demand response has changed the load.
     pub held: Vec<HeldLoad>,
+    /// What premises draw from their feeders.
+    pub feeder_loads: FeederLoads,
 }
 
 impl Telemetry {

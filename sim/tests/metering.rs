@@ -9,7 +9,7 @@ use std::path::Path;
 use common::{metric, overrides, run_fresh};
 use models::fleet::Partition;
 use reports::read::numbers;
-use reports::{CommandRow, GridRow, MeterRow, ReadRow, RegisterRow, Results, Row};
+use reports::{CommandRow, FeederRow, GridRow, MeterRow, ReadRow, RegisterRow, Results, Row};
 use sim::run::{Options, Report};
 use sim::scenario::load;
 use text::{files, run_text, run_with};
@@ -83,6 +83,70 @@ fn meter_day(test: &str, sets: &[&str]) -> Report {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios/meter_day.ron");
     let loaded = load(&path, &overrides(sets)).unwrap_or_else(|report| panic!("{report}"));
     run_fresh(test, &loaded, Options::default()).expect("the run ends in order")
+}
+
+/// The rows of the table `feeders`: interval, feeder, load in W.
+fn feeder_loads(report: &Report) -> Vec<(u64, u64, f64)> {
+    let starts = column::<FeederRow>(report, "bin_start_ns").into_iter();
+    let feeders = column::<FeederRow>(report, "feeder").into_iter();
+    let loads = column::<FeederRow>(report, "load_w");
+    let rows = starts.zip(feeders).zip(loads);
+    rows.map(|((start, feeder), load)| ((start / 9e11) as u64, feeder as u64, load))
+        .collect()
+}
+
+#[test]
+fn the_load_of_feeders_is_the_sum_of_what_meters_register() {
+    // One in two of eight homes may have no sun on its roof at all.
+    let sun = TOWN.replace(
+        "photovoltaics: (share: \"50%\")",
+        "photovoltaics: (share: \"100%\")",
+    );
+    assert_ne!(sun, TOWN);
+    let report = run_text("feeders", &sun, &[]);
+    let registered = |name| registers(&report, name, "run_ended").iter().sum::<f64>() / 1e3;
+    for (path, name) in [("drawn", "delivered_wh"), ("fed", "received_wh")] {
+        let (sum, meters) = (
+            metric(&report, &format!("feeders.{path}_kwh")),
+            registered(name),
+        );
+        // Meters of class 0.5, and less than a watt-hour in the rest of each.
+        let tolerance = 0.005 * meters + 0.016;
+        assert!(meters > 5.0, "{meters} kWh {path}");
+        assert!(
+            (sum - meters).abs() < tolerance,
+            "{sum} against {meters} kWh {path}"
+        );
+    }
+}
+
+#[test]
+fn a_feeder_without_power_has_no_load() {
+    let text = r#"Scenario(
+        name: "sector",
+        duration: "6h",
+        cohorts: [(name: "homes", count: 120, medium: "wan")],
+        media: {"wan": Wan()},
+        distribution: (feeders: 3),
+        timeline: [(at: "2h", action: Outage(
+            area: Feeder(number: 1), duration: "2h", restoration: Fixed("0s"),
+        ))],
+    )"#;
+    let report = run_text("sector", text, &[]);
+    let rows = feeder_loads(&report);
+    for &(interval, feeder, load) in rows.iter().filter(|(interval, ..)| *interval < 23) {
+        let dark = feeder == 1 && (8..15).contains(&interval);
+        assert_eq!(
+            load == 0.0,
+            dark,
+            "{load} W of feeder {feeder} in interval {interval}"
+        );
+    }
+    let energy: f64 = rows.iter().map(|(_, _, load)| load / 4.0).sum();
+    let read: f64 = column::<ReadRow>(&report, "interval_wh").iter().sum();
+    assert!((energy - read).abs() < 1e-6, "{energy} against {read} Wh");
+    let meters: f64 = column::<FeederRow>(&report, "meters")[..3].iter().sum();
+    assert_eq!(meters, 120.0);
 }
 
 #[test]

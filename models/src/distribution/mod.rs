@@ -8,10 +8,12 @@
 //! when it has power from one [`SupplyPlan`], so an outage is correlated across domains without
 //! any message between them.
 
+mod load;
 mod network;
 mod sites;
 mod supply;
 
+pub use load::{FeederEnergy, FeederLoads, interval_at};
 pub use network::{ConcentratorLoss, Failures, GridOutage, Network};
 pub use sites::Sites;
 pub use supply::SupplyPlan;

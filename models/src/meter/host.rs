@@ -290,6 +290,9 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
             }
         };
         premise.register_wh += u64::from(watt_hours);
+        let feeder = self.context.fleet.feeder_of(self.meter.placement.meter);
+        let loads = &mut self.context.telemetry.feeder_loads;
+        loads.add(number - 1, feeder, i64::from(watt_hours) * 1_000);
         self.context.telemetry.due.push(ReadRecord {
             meter: self.meter.placement.meter,
             interval: number,

@@ -10,6 +10,7 @@ use super::MeterHost;
 use super::sensor::{AccuracyClass, Sensor};
 use crate::clock::Clock;
 use crate::context::{Exchange, Kind};
+use crate::distribution::interval_at;
 use crate::event::Agenda;
 use crate::load::{Flow, House, Household, HouseholdPlan, frequency_mhz, voltage_deviation};
 use crate::telemetry::{ReadRecord, RegisterReason, RegisterRecord};
@@ -230,6 +231,12 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
             } else {
                 end.saturating_since(from)
             };
+            let hours = end.saturating_since(from).as_nanos() as f64 / 3.6e12;
+            let milliwatt_hours = libm::round(flow.watts * hours * 1_000.0) as i64;
+            let interval = interval_at(from, fleet.reports.interval);
+            let feeder = fleet.feeder_of(placement.meter);
+            let loads = &mut self.context.telemetry.feeder_loads;
+            loads.add(interval, feeder, milliwatt_hours);
             let sample = metering.sample(flow, length, end, &place);
             let utc = (fleet.start_utc_s + local.as_secs()) as u32;
             self.meter.firmware.image.measure(&sample, utc, local);

@@ -16,6 +16,7 @@
 mod answer;
 mod bins;
 mod comparison;
+mod feeders;
 mod firmware;
 mod format;
 mod headend;
@@ -71,6 +72,7 @@ pub fn render(folder: &Path) -> Result<String, Error> {
         firmware::section(&run)?,
         switching::section(&run)?,
         response::section(&run)?,
+        feeders::section(&run)?,
         homes::section(&run)?,
         optical::section(&run)?,
         meters::section(&run)?,

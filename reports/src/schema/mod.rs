@@ -43,6 +43,7 @@ pub const TABLES: &[&TableDef] = &[
     tables::MdmsRow::TABLE,
     tables::OutageRow::TABLE,
     tables::FirmwareRow::TABLE,
+    tables::FeederRow::TABLE,
 ];
 
 /// Definition of a table.

@@ -589,6 +589,29 @@ table! {
 }
 
 table! {
+    /// One row per feeder and metering interval: the sum of its premises' load; in order of
+    /// `bin_start_ns` and `feeder`.
+    pub table "feeders" => FeederRow, FeederColumns {
+        /// Start of the interval.
+        bin_start_ns: i64 = Nanoseconds,
+        /// Length of the interval.
+        bin_ns: i64 = Nanoseconds,
+        /// The feeder, from 0; a sector of the town.
+        feeder: u32 = Identifier,
+        /// Meters on the feeder.
+        meters: u32 = Count,
+        /// Energy drawn by premises, of all that the meters stand for.
+        ///
+        /// Of a meter with one register only, it is that of intervals at whose end it has power.
+        drawn_wh: f64 = WattHours,
+        /// Energy that premises fed into the feeder.
+        fed_wh: f64 = WattHours,
+        /// Mean load: drawn less fed. The interval under way at the end of a run is not complete.
+        load_w: f64 = Watts,
+    }
+}
+
+table! {
     /// One row per local day and per demand reset of a meter with full metering, and one at the end
     /// of the run: its registers; in order of `time_ns`.
     pub table "registers" => RegisterRow, RegisterColumns {

@@ -5,6 +5,7 @@
 //! Times are seconds here, unlike in the tables, because people read these.
 
 mod attacks;
+mod feeders;
 mod firmware;
 mod han;
 pub mod kpi;

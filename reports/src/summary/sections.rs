@@ -8,9 +8,9 @@ use super::Builder;
 use super::table::{Rule, Table};
 use crate::schema::{Row, TableDef, label};
 use crate::{
-    AttackRow, AuthRow, CommandRow, DemandRow, Error, FirmwareRow, GridRow, HanRow, HeadendRow,
-    KeyRow, MdmsRow, MessageRow, MeterRow, OpticalRow, OutageRow, ReadRow, RegisterRow, RejectRow,
-    RequestRow, ResponseRow, Results, TrafficRow,
+    AttackRow, AuthRow, CommandRow, DemandRow, Error, FeederRow, FirmwareRow, GridRow, HanRow,
+    HeadendRow, KeyRow, MdmsRow, MessageRow, MeterRow, OpticalRow, OutageRow, ReadRow, RegisterRow,
+    RejectRow, RequestRow, ResponseRow, Results, TrafficRow,
 };
 
 pub(super) const NANOSECONDS: f64 = 1e9;
@@ -38,6 +38,7 @@ const SECTIONS: &[(&TableDef, Section)] = &[
     (MdmsRow::TABLE, super::mdms::mdms),
     (OutageRow::TABLE, super::outages::outages),
     (FirmwareRow::TABLE, super::firmware::images),
+    (FeederRow::TABLE, super::feeders::feeders),
 ];
 
 /// Adds the numbers of every table.

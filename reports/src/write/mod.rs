@@ -25,7 +25,7 @@ use crate::schema::{Columns, Row, SCHEMA_VERSION, TableDef};
 pub use encode::encode;
 
 /// Rows a writer holds before it writes them as one part and one row group.
-pub const ROWS_PER_PART: usize = 65_536;
+pub const ROWS_PER_PART: usize = 32_768;
 
 /// Where a file comes from, kept in its key-value metadata.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]

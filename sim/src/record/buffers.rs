@@ -39,7 +39,6 @@ impl Buffers {
         self.keys.shrink_to(KEPT_MAX);
         self.messages.shrink_to(KEPT_MAX);
         self.reads.shrink_to(KEPT_MAX);
-        self.registers.shrink_to(KEPT_MAX);
         self.requests.shrink_to(KEPT_MAX);
     }
 }

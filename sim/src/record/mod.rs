@@ -5,6 +5,7 @@
 //! threads nor on how the fleet is divided into domains.
 
 mod buffers;
+mod feeders;
 mod han;
 mod mdms;
 mod metering;
@@ -20,15 +21,17 @@ use std::sync::Arc;
 
 use firmware::ukmf::Purpose;
 use models::datagram::MessageType;
+use models::distribution::FeederLoads;
 use models::fleet::Fleet;
 use models::link::Direction;
 use models::telemetry::{
-    KeyRecord, MessageRecord, NodeId, ReadRecord, RequestRecord, Side, Telemetry, TrafficCount,
+    KeyRecord, MessageRecord, NodeId, ReadRecord, RegisterRecord, RequestRecord, Side, Telemetry,
+    TrafficCount,
 };
 use models::time::{Duration, Time};
 use reports::schema::tables::{
-    AttackRow, AuthRow, CommandRow, DemandRow, FirmwareRow, GridRow, HanRow, HeadendRow, KeyRow,
-    MdmsRow, MessageRow, MeterRow, OpticalRow, OutageRow, ReadRow, RegisterRow, RejectRow,
+    AttackRow, AuthRow, CommandRow, DemandRow, FeederRow, FirmwareRow, GridRow, HanRow, HeadendRow,
+    KeyRow, MdmsRow, MessageRow, MeterRow, OpticalRow, OutageRow, ReadRow, RegisterRow, RejectRow,
     RequestRow, ResponseRow, TrafficRow,
 };
 use reports::{Error, Provenance, TableWriter};
@@ -87,6 +90,7 @@ struct Writers {
     mdms: Option<TableWriter<MdmsRow>>,
     outages: Option<TableWriter<OutageRow>>,
     firmware: Option<TableWriter<FirmwareRow>>,
+    feeders: Option<TableWriter<FeederRow>>,
 }
 
 /// Records one run.
@@ -102,6 +106,7 @@ pub struct Recorder {
     buffers: Buffers,
     switching: Switching,
     outages: Outages,
+    feeder_loads: FeederLoads,
     /// Whether meters are not part of this process, so that nobody says what falls due.
     meters_elsewhere: bool,
 }
@@ -150,6 +155,7 @@ impl Recorder {
             mdms: writer(wanted(Table::Mdms), folder, provenance)?,
             outages: writer(wanted(Table::Outages), folder, provenance)?,
             firmware: writer(wanted(Table::Firmware), folder, provenance)?,
+            feeders: writer(wanted(Table::Feeders), folder, provenance)?,
         };
         let totals = vec![MeterTotals::default(); fleet.meters() as usize];
         let counts = Counts {
@@ -168,6 +174,7 @@ impl Recorder {
             buffers: Buffers::default(),
             switching: Switching::default(),
             outages: Outages::default(),
+            feeder_loads: FeederLoads::default(),
             meters_elsewhere: false,
         })
     }
@@ -217,6 +224,7 @@ impl Recorder {
         self.write_switching(now)?;
         self.write_mdms()?;
         self.write_outages()?;
+        self.write_feeders(now)?;
         let Writers {
             meters,
             auth,
@@ -238,6 +246,7 @@ impl Recorder {
             mdms,
             outages,
             firmware,
+            feeders,
         } = self.writers;
         finish(meters)?;
         finish(auth)?;
@@ -259,6 +268,7 @@ impl Recorder {
         finish(mdms)?;
         finish(outages)?;
         finish(firmware)?;
+        finish(feeders)?;
         Ok(self.counts)
     }
 
@@ -282,6 +292,7 @@ impl Recorder {
             let sum = buffers.attack_traffic.entry(traffic);
             sum.or_default().add(&count);
         }
+        self.feeder_loads.append(&mut telemetry.feeder_loads);
         self.outages.outages.append(&mut telemetry.outages);
         self.outages.notices.append(&mut telemetry.notices);
         let switching = &mut self.switching;
@@ -316,6 +327,13 @@ impl Recorder {
     fn write_outages(&mut self) -> Result<(), Error> {
         for row in std::mem::take(&mut self.outages).rows(&self.fleet) {
             push(&mut self.writers.outages, || row)?;
+        }
+        Ok(())
+    }
+
+    fn write_feeders(&mut self, end: Time) -> Result<(), Error> {
+        for row in feeders::rows(&self.fleet, &self.feeder_loads, end) {
+            push(&mut self.writers.feeders, || row)?;
         }
         Ok(())
     }
@@ -373,7 +391,8 @@ impl Recorder {
                 epoch.index,
             )
         };
-        buffers.keys.sort_by_key(order);
+        // No two records are alike in all of it.
+        buffers.keys.sort_unstable_by_key(order);
         for record in buffers.keys.drain(..) {
             if record.side == Side::Meter && record.epoch.purpose == Purpose::C1222Unicast {
                 totals[record.meter as usize].keys += 1;
@@ -441,8 +460,10 @@ impl Recorder {
 
     fn write_registers(&mut self) -> Result<(), Error> {
         let records = &mut self.buffers.registers;
-        records.sort_by_key(|record| (record.time, record.meter, record.utc_s, record.reason));
-        for record in records.drain(..) {
+        let order =
+            |record: &RegisterRecord| (record.time, record.meter, record.utc_s, record.reason);
+        records.sort_unstable_by_key(order);
+        for record in std::mem::take(records) {
             let fleet = &self.fleet;
             push(&mut self.writers.registers, || {
                 metering::registers(fleet, &record)

@@ -87,6 +87,7 @@ pub(crate) fn fleet(scenario: &Scenario, partition: Partition) -> Fleet {
             .map(|(name, medium)| medium.profile(name, &scenario.media))
             .collect(),
         supply: scenario.supply(&sites, &meshes),
+        feeders: scenario.feeders(&sites, &meshes),
         concentrator_boot: scenario.distribution.concentrator_boot.model(),
         cells: scenario.cells(),
         meshes,

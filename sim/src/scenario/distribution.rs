@@ -85,6 +85,16 @@ impl Scenario {
         Network::new(sites, meshes, sizes, self.first_concentrator(), battery)
     }
 
+    /// The feeder of each meter.
+    pub fn feeders(&self, sites: &Sites, meshes: &Meshes) -> Vec<u16> {
+        let meters = self.cohorts.iter().map(|cohort| cohort.count).sum();
+        let connections = self.network(sites, meshes).connections(meters).into_iter();
+        let feeder = |connection: Option<(u32, u32)>| connection.map_or(0, |(feeder, _)| feeder);
+        connections
+            .map(|connection| u16::try_from(feeder(connection)).unwrap_or(u16::MAX))
+            .collect()
+    }
+
     /// Who is without power when: outages of the timeline and failures at random.
     pub fn supply(&self, sites: &Sites, meshes: &Meshes) -> SupplyPlan {
         let (mut outages, mut losses) = (Vec::new(), Vec::new());

@@ -745,12 +745,14 @@ choice! {
         Outages,
         /// One row per thing that becomes of a firmware image at a meter.
         Firmware,
+        /// One row per feeder and interval.
+        Feeders,
     }
 }
 
 impl Table {
     /// All tables.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Meters,
         Self::Auth,
         Self::Keys,
@@ -771,6 +773,7 @@ impl Table {
         Self::Mdms,
         Self::Outages,
         Self::Firmware,
+        Self::Feeders,
     ];
 }
 
