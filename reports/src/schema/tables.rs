@@ -602,7 +602,7 @@ table! {
         meters: u32 = Count,
         /// Energy drawn by premises, of all that the meters stand for.
         ///
-        /// Of a meter with one register only, it is that of intervals at whose end it has power.
+        /// Meters with one register only count whole intervals, those after whose end they have power.
         drawn_wh: f64 = WattHours,
         /// Energy that premises fed into the feeder.
         fed_wh: f64 = WattHours,

@@ -149,6 +149,7 @@ impl Drop for Link {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
     use std::time::{Duration, Instant};
 
     /// Reads until something other than nothing is heard.
@@ -161,6 +162,15 @@ mod tests {
             }
         }
         panic!("nothing is heard");
+    }
+
+    /// Waits until octets have arrived at the program's end, which then treats them by its settings.
+    fn await_input(program: &File) {
+        let epoll = Epoll::new(EpollCreateFlags::empty()).expect("a poll");
+        let event = EpollEvent::new(EpollFlags::EPOLLIN, 0);
+        epoll.add(program, event).expect("it is watched");
+        let ready = epoll.wait(&mut [event], 10_000_u16).expect("a wait");
+        assert_eq!(ready, 1, "nothing arrives");
     }
 
     fn program(terminal: &Terminal) -> File {
@@ -180,6 +190,7 @@ mod tests {
         assert_eq!(hear(&terminal, &mut buffer), Heard::Octets(256));
         assert_eq!(buffer[..256], all);
         assert_eq!(terminal.write(b"\x03\x06\n\x15").expect("written"), 4);
+        await_input(&first);
         // Settings that a program leaves behind do not last either.
         let mut settings = tcgetattr(&first).expect("settings");
         settings.local_flags |= nix::sys::termios::LocalFlags::ECHO;
