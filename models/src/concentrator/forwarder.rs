@@ -59,11 +59,6 @@ impl Forwarder {
         (self.config.title, self.config.address)
     }
 
-    /// Ways that are open at `now`.
-    pub fn routes(&self, now: Time) -> usize {
-        self.relay.routes(local_time(now))
-    }
-
     /// It loses all that it knows.
     pub(super) fn restart(&mut self) {
         self.relay = Relay::new(self.config);
