@@ -187,6 +187,26 @@ fn a_relay_that_restarts_knows_nobody_until_they_report() {
 }
 
 #[test]
+fn orders_find_another_way_as_well() {
+    let sets = [
+        r#"timeline=[
+            (at: "65min", action: ConcentratorDown(
+                medium: "mesh", fraction: "100%", over: "0s", duration: "5s")),
+            (at: "66min", action: Disconnect(cohort: "homes", rate_per_s: 0.2)),
+        ]"#,
+        "traffic.report.spread=\"1min\"",
+    ];
+    let report = run_text("orders", VILLAGE, &sets);
+    assert_eq!(rejects(&report, "c1222", "unknown_title"), 24.0);
+    assert_eq!(metric(&report, "commands.applied"), 24.0);
+    // An order is given every five seconds; whoever waited for a time-out would wait for another ten.
+    let direct = run_text("orders_direct", VILLAGE, &[&sets[..], &[DIRECT]].concat());
+    let slowest = |report: &Report| metric(report, "commands.latency_s.p50");
+    let longer = slowest(&report) - slowest(&direct);
+    assert!((0.0..1.0).contains(&longer), "{longer} s");
+}
+
+#[test]
 fn ways_end_and_come_back_with_reports() {
     // Reports come every half an hour, ways last for ten minutes.
     let sets = [
