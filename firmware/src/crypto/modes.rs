@@ -1,4 +1,4 @@
-//! What CMAC, EAX and EAX′ are made of: chaining and counting over a block function.
+//! What EAX′ is made of: chaining and counting over a block function.
 //!
 //! All of it is inlined into one run of a [`BlockMode`](super::BlockMode), so that a message
 //! prepares the processor's AES unit once, and blocks stay in its registers.
@@ -96,15 +96,6 @@ pub(super) fn apply_keystream(
         }
         counter = counter.wrapping_add(1);
     }
-}
-
-/// The subkeys of CMAC: doubled and doubled again in GF(2^128), octet 0 as the most significant.
-#[inline(always)]
-pub(super) fn cmac_subkeys(encrypt: &mut impl FnMut(&mut Block)) -> [Block; 2] {
-    let mut zero = [0; 16];
-    encrypt(&mut zero);
-    let first = double(u128::from_be_bytes(zero));
-    [first.to_be_bytes(), double(first).to_be_bytes()]
 }
 
 /// Doubling in GF(2^128); the time does not depend on the value.
