@@ -512,7 +512,7 @@ impl<'a> Driver<'a> {
         self.figures.optical = visits;
         let mut domains: Vec<_> = self.domains.iter_mut().flatten().collect();
         self.ledger.collect(&mut domains, now, true)?;
-        let mut account = self.ledger.close(&mut domains, now, self.scenario)?;
+        let mut account = self.ledger.close(&mut domains, now)?.judge(self.scenario)?;
         account
             .verdicts
             .retain(|verdict| is_known(self.live.role, verdict));

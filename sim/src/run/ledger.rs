@@ -77,6 +77,13 @@ pub(crate) struct Ledger {
     capture: Option<Capture>,
 }
 
+/// A ledger whose files are complete.
+pub(crate) struct Closed {
+    folder: PathBuf,
+    counts: Counts,
+    capture: Option<capture::Contents>,
+}
+
 /// What a closed ledger amounts to.
 pub(crate) struct Account {
     /// The results folder.
@@ -154,21 +161,35 @@ impl Ledger {
         Ok(())
     }
 
-    /// Takes what is left `now`, at the end, completes all files and judges the expectations.
+    /// Takes what is left `now`, at the end, and completes all files.
     ///
     /// # Errors
     ///
-    /// A file cannot be written or read.
+    /// A file cannot be written.
     pub(crate) fn close(
         self,
         domains: &mut [&mut FleetDomain],
         now: Time,
-        scenario: &Scenario,
-    ) -> Result<Account, RunError> {
+    ) -> Result<Closed, RunError> {
         record::conclude(domains, now);
         let capture = self.capture.map(|capture| capture.finish(domains));
         let capture = capture.transpose()?;
         let counts = self.recorder.finish(domains, now)?;
+        Ok(Closed {
+            folder: self.folder,
+            counts,
+            capture,
+        })
+    }
+}
+
+impl Closed {
+    /// Sums the tables up and judges the expectations. The domains need not be there any more.
+    ///
+    /// # Errors
+    ///
+    /// A file cannot be read.
+    pub(crate) fn judge(self, scenario: &Scenario) -> Result<Account, RunError> {
         let summary = Summary::of(&Results::open(&self.folder))?;
         let verdicts = scenario
             .expect
@@ -177,8 +198,8 @@ impl Ledger {
             .collect();
         Ok(Account {
             folder: self.folder,
-            counts,
-            capture,
+            counts: self.counts,
+            capture: self.capture,
             summary,
             verdicts,
         })

@@ -206,7 +206,10 @@ pub fn run(
         Outcome::Interrupted(sync) => (sync, true),
     };
     let mut domains: Vec<&mut FleetDomain> = engine.domains_mut().collect();
-    let account = ledger.close(&mut domains, sync.time, scenario)?;
+    let closed = ledger.close(&mut domains, sync.time)?;
+    // The meters give way to what sums their tables up.
+    drop(engine);
+    let account = closed.judge(scenario)?;
     let report = Report {
         name: scenario.name.clone(),
         folder: account.folder,
