@@ -30,11 +30,14 @@ use crate::spawn;
 use crate::telemetry::{CommandRecord, KeyRecord, RequestRecord, Side, Telemetry};
 use crate::time::Time;
 
-type Meters = Query<'static, 'static, MeterQuery, Without<Instance>>;
-type Instances =
-    Query<'static, 'static, &'static mut Instance, (With<Instance>, Without<Placement>)>;
-
-type Concentrators = Query<'static, 'static, &'static mut Concentrator>;
+type Meters<'w, 's> = Query<'w, 's, MeterQuery, Without<Instance>>;
+type Instances<'w, 's> = Query<'w, 's, &'static mut Instance, (With<Instance>, Without<Placement>)>;
+type Concentrators<'w, 's> = Query<'w, 's, &'static mut Concentrator>;
+type Access = SystemState<(
+    Meters<'static, 'static>,
+    Instances<'static, 'static>,
+    Concentrators<'static, 'static>,
+)>;
 
 /// How a meter's datagrams get to the head-end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +64,7 @@ pub struct Domain<A> {
     fleet: Arc<Fleet>,
     index: usize,
     world: World,
-    access: SystemState<(Meters, Instances, Concentrators)>,
+    access: Access,
     /// ECS entities by entity number of the models; only those of this domain are set.
     entities: Vec<Option<Entity>>,
     agenda: A,
@@ -287,9 +290,17 @@ impl<A: Agenda> Domain<A> {
             repetitions: 0,
             stop: None,
         };
+        // The time of the last event that was foreseen: most stay two ahead for a while.
+        let mut foreseen = Time::FAR_FUTURE;
         while let Some(event) = context.agenda.pop_before(end) {
+            if let Some(following) = context.agenda.following()
+                && following.time != foreseen
+            {
+                foreseen = following.time;
+                foresee(entities, &meters, following);
+            }
             if let Some(next) = context.agenda.upcoming() {
-                foresee(fleet, entities, &meters, &instances, next);
+                foresee_beyond(fleet, entities, &meters, &instances, next);
             }
             let kind = Kind::of(&event).expect("the models post no event of another kind");
             let print = match kind {
@@ -317,7 +328,6 @@ impl<A: Agenda> Domain<A> {
             let now = event.time;
             if event.target < context.fleet.meters() {
                 let meter = meters.get_mut(entity).expect("meters are never despawned");
-                meter.firmware.image.visit_memory(&mut Prefetch);
                 let peer = fleet.instance_entity(fleet.instance_of(event.target));
                 if let Some(instance) = entities[peer as usize]
                     && let Ok(instance) = instances.get(instance)
@@ -580,24 +590,33 @@ fn post_sessions<A: Agenda>(fleet: &Fleet, instance: &mut Instance, agenda: &mut
     }
 }
 
-/// Fetches ahead what `next` is going to need.
-fn foresee(
-    fleet: &Fleet,
-    entities: &[Option<Entity>],
-    meters: &Query<'_, '_, MeterQuery, Without<Instance>>,
-    instances: &Query<'_, '_, &mut Instance, (With<Instance>, Without<Placement>)>,
-    next: &Event,
-) {
-    let Some(&Some(entity)) = entities.get(next.target as usize) else {
-        return;
-    };
-    if let Ok(meter) = meters.get(entity) {
+/// Fetches the components that `event`, the one after the next, is going to need.
+fn foresee(entities: &[Option<Entity>], meters: &Meters<'_, '_>, event: &Event) {
+    if let Some(&Some(entity)) = entities.get(event.target as usize)
+        && let Ok(meter) = meters.get(entity)
+    {
         Prefetch.visit(meter.placement);
         Prefetch.visit(meter.firmware);
         Prefetch.visit(meter.processor);
         Prefetch.visit(meter.supply);
         Prefetch.visit(meter.uplink);
         Prefetch.visit(meter.premise);
+    }
+}
+
+/// Fetches what the components that `next` is going to need refer to.
+fn foresee_beyond(
+    fleet: &Fleet,
+    entities: &[Option<Entity>],
+    meters: &Meters<'_, '_>,
+    instances: &Instances<'_, '_>,
+    next: &Event,
+) {
+    let Some(&Some(entity)) = entities.get(next.target as usize) else {
+        return;
+    };
+    if let Ok(meter) = meters.get(entity) {
+        meter.firmware.image.visit_memory(&mut Prefetch);
     } else if next.source < fleet.meters()
         && let Ok(instance) = instances.get(entity)
     {

@@ -69,6 +69,11 @@ pub trait Agenda {
         None
     }
 
+    /// An event that is probably taken after [`upcoming`](Self::upcoming), known as cheaply.
+    fn following(&self) -> Option<&Event> {
+        None
+    }
+
     /// The time of the first event, if any.
     fn next_time(&mut self) -> Option<Time>;
 }

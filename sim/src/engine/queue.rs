@@ -11,8 +11,9 @@
 //! An event is filed at the level of the highest digit in which its time differs from `base`, so
 //! everything on one level is earlier than everything on the levels above. When the events at hand
 //! are used up, the first slot is opened: a short one is sorted by key and becomes the events at
-//! hand, a long one is spread over the levels below. Events posted into the stretch at hand go to a
-//! small heap beside it. Order is therefore exact, whatever the width of the slots.
+//! hand, with its neighbours if they are few, a long one is spread over the levels below. Events
+//! posted into the stretch at hand go to a small heap beside it. Order is therefore exact, whatever
+//! the width of the slots.
 //!
 //! Invariants: every filed event is later than `reach`; `base` <= `reach`; both only grow.
 
@@ -34,6 +35,8 @@ const _: () = assert!(TICK_BITS + DIGIT_BITS * LEVELS as u32 == u64::BITS);
 
 /// A slot with no more events than this is sorted at once, however wide it is.
 const SHORT: u32 = 32;
+/// With fewer events at hand than this the slots that follow on the same level are opened as well.
+const FEW: usize = 16;
 /// With more late events than this a wide stretch at hand is cut back to one tick.
 const CROWDED: usize = 64;
 
@@ -72,6 +75,14 @@ const EMPTY: Slot = Slot {
 struct Level {
     slots: [Slot; SLOTS],
     occupied: [u64; SLOTS / 64],
+}
+
+impl Level {
+    /// Digit of the first slot that holds events.
+    fn first(&self) -> Option<usize> {
+        let word = self.occupied.iter().position(|word| *word != 0)?;
+        Some(word * 64 + self.occupied[word].trailing_zeros() as usize)
+    }
 }
 
 /// An event of the heap, whose greatest element is the first event.
@@ -169,9 +180,17 @@ impl TimingWheel {
     /// Level and digit of the first slot that holds events.
     fn first_slot(&self) -> Option<(usize, usize)> {
         let level = self.occupied.trailing_zeros() as usize;
-        let words = &self.levels.get(level)?.occupied;
-        let word = words.iter().position(|word| *word != 0)?;
-        Some((level, word * 64 + words[word].trailing_zeros() as usize))
+        Some((level, self.levels.get(level)?.first()?))
+    }
+
+    /// Empties a slot.
+    fn take_slot(&mut self, level: usize, digit: usize) -> Slot {
+        let of_level = &mut self.levels[level];
+        of_level.occupied[digit / 64] &= !(1 << (digit % 64));
+        if of_level.first().is_none() {
+            self.occupied &= !(1 << level);
+        }
+        std::mem::replace(&mut of_level.slots[digit], EMPTY)
     }
 
     /// First time of a slot.
@@ -185,19 +204,23 @@ impl TimingWheel {
     /// Makes the events of the first slot, or some of them, the events at hand.
     fn open(&mut self, level: usize, digit: usize) {
         let start = self.start_of(level, digit);
-        let slot = std::mem::replace(&mut self.levels[level].slots[digit], EMPTY);
-        let words = &mut self.levels[level].occupied;
-        words[digit / 64] &= !(1 << (digit % 64));
-        if words.iter().all(|word| *word == 0) {
-            self.occupied &= !(1 << level);
-        }
+        let slot = self.take_slot(level, digit);
         self.first_filed = None;
         self.base = start;
 
         if level == 0 || slot.events <= SHORT {
-            self.reach = start | ((1 << shift(level)) - 1);
             let mut sorted = std::mem::take(&mut self.sorted);
             self.drain(slot, &mut sorted);
+            let mut last = digit;
+            while let Some(next) = self.levels[level].first()
+                && sorted.len() < FEW
+                && self.levels[level].slots[next].events <= SHORT
+            {
+                let slot = self.take_slot(level, next);
+                self.drain(slot, &mut sorted);
+                last = next;
+            }
+            self.reach = self.start_of(level, last) | ((1 << shift(level)) - 1);
             sorted.sort_unstable_by(|a, b| order(b, a));
             self.sorted = sorted;
             return;
@@ -340,6 +363,13 @@ impl Agenda for TimingWheel {
             (Some(sorted), Some(late)) if order(sorted, late).is_lt() => Some(sorted),
             (sorted, late) => late.or(sorted),
         }
+    }
+
+    fn following(&self) -> Option<&Event> {
+        // What was posted late has just been dealt with, so its memory is at hand: what matters is
+        // what was filed long ago.
+        let at = self.sorted.len().checked_sub(2)?;
+        self.sorted.get(at)
     }
 
     fn next_time(&mut self) -> Option<Time> {
