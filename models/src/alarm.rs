@@ -46,7 +46,7 @@ impl AlarmClock {
     /// Takes note that the event of `now` rings; returns whether the deadline has come.
     pub fn ring(&mut self, now: Time) -> bool {
         while self.pending[0] <= now && self.pending[0] != Time::FAR_FUTURE {
-            self.pending.rotate_left(1);
+            self.pending.copy_within(1.., 0);
             self.pending[PENDING_MAX - 1] = Time::FAR_FUTURE;
         }
         self.due <= now
@@ -60,7 +60,7 @@ impl AlarmClock {
             return None;
         }
         // The latest event is forgotten if there are too many: it rings in vain.
-        self.pending.rotate_right(1);
+        self.pending.copy_within(..PENDING_MAX - 1, 1);
         self.pending[0] = time;
         Some(time)
     }

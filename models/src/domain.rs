@@ -278,6 +278,12 @@ impl<A: Agenda> Domain<A> {
         } = self;
         let (mut meters, mut instances, mut concentrators) =
             access.get_mut(world).expect("queries are always valid");
+        let [meters_end, concentrators_begin, cells_begin, fleet_end] = [
+            fleet.meters(),
+            fleet.concentrator_entity(0),
+            fleet.cell_entity(0),
+            fleet.entities(),
+        ];
         let mut context = Context {
             fleet,
             domain: *index,
@@ -310,13 +316,13 @@ impl<A: Agenda> Domain<A> {
                 _ => 0,
             };
             context.exchange.charge(&event, print)?;
-            if event.target >= context.fleet.entities() {
+            if event.target >= fleet_end {
                 let (fleet, agenda) = (context.fleet, &mut *context.agenda);
                 let pool = &mut *context.pool;
                 context.attackers.handle(&event, kind, fleet, agenda, pool);
                 continue;
             }
-            if let Some(cell) = event.target.checked_sub(context.fleet.cell_entity(0)) {
+            if let Some(cell) = event.target.checked_sub(cells_begin) {
                 let run_end = Time(context.fleet.duration.as_nanos());
                 let cell = cells[cell as usize].as_mut();
                 cell.expect("events are posted in the domain of their target")
@@ -326,7 +332,7 @@ impl<A: Agenda> Domain<A> {
             let entity = entities[event.target as usize]
                 .expect("events are posted in the domain of their target");
             let now = event.time;
-            if event.target < context.fleet.meters() {
+            if event.target < meters_end {
                 let meter = meters.get_mut(entity).expect("meters are never despawned");
                 let peer = fleet.instance_entity(fleet.instance_of(event.target));
                 if let Some(instance) = entities[peer as usize]
@@ -334,17 +340,14 @@ impl<A: Agenda> Domain<A> {
                 {
                     instance.visit_peer(fleet.rank_of(event.target), &mut Prefetch);
                 }
-                handle_meter_event(
-                    MeterHost {
-                        meter,
-                        context: &mut context,
-                        now,
-                        asker: None,
-                    },
-                    kind,
-                    &event,
-                );
-            } else if event.target >= context.fleet.concentrator_entity(0) {
+                let mut host = MeterHost {
+                    meter,
+                    context: &mut context,
+                    now,
+                    asker: None,
+                };
+                handle_meter_event(&mut host, kind, &event);
+            } else if event.target >= concentrators_begin {
                 let mut concentrator = concentrators
                     .get_mut(entity)
                     .expect("concentrators are never despawned");
@@ -626,7 +629,7 @@ fn foresee_beyond(
 }
 
 fn handle_meter_event<A: Agenda, X: Exchange>(
-    mut host: MeterHost<'_, '_, '_, '_, A, X>,
+    host: &mut MeterHost<'_, '_, '_, '_, A, X>,
     kind: Kind,
     event: &Event,
 ) {

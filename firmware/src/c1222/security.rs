@@ -21,7 +21,7 @@ use crate::wire::Writer;
 pub const MECHANISM: [u8; 9] = [0x60, 0x7C, 0x86, 0xF7, 0x54, 0x01, 0x16, 0x02, 0x01];
 
 /// Parts of N, the text of mode 1 included.
-const PARTS: usize = 13;
+const PARTS: usize = 12;
 
 /// The canonified cleartext of one APDU, borrowed in parts.
 #[derive(Clone, Copy, Debug)]
@@ -68,8 +68,7 @@ impl<'a> Canonical<'a> {
             self.calling.prefix(),
             self.calling.base,
             self.calling.content,
-            &self.end[..1],
-            &self.end[1..],
+            &self.end,
             text,
         ]
     }

@@ -2,6 +2,7 @@
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::hash::Hasher;
 use core::net::IpAddr;
 use core::sync::atomic::{AtomicU32, Ordering};
 
@@ -13,7 +14,7 @@ use crate::c1222::node::{self, Node};
 use crate::c1222::segment::Reassembler;
 use crate::crypto::Work;
 use crate::eap::psk::{Credentials, LongTermKeys};
-use crate::pana::SessionRef;
+use crate::pana::{FixedHasher, SessionRef};
 use crate::time::{Instant, earlier};
 use crate::ukmf::{KeyStore, Role};
 
@@ -149,9 +150,9 @@ impl Credentials for Subscribers {
     }
 }
 
-/// FNV-1a: the tables hold no secrets, and their order is never visible.
+/// The tables hold no secrets, and their order is never visible.
 fn hash(octets: &[u8]) -> u64 {
-    octets.iter().fold(0xCBF2_9CE4_8422_2325, |hash, octet| {
-        (hash ^ u64::from(*octet)).wrapping_mul(0x0000_0100_0000_01B3)
-    })
+    let mut hasher = FixedHasher::default();
+    hasher.write(octets);
+    hasher.finish()
 }

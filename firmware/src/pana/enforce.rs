@@ -117,7 +117,7 @@ pub(super) type FixedState = BuildHasherDefault<FixedHasher>;
 
 /// Mixes octets by multiplication and rotation.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct FixedHasher(u64);
+pub(crate) struct FixedHasher(u64);
 
 impl Default for FixedHasher {
     fn default() -> Self {

@@ -45,6 +45,7 @@ mod session;
 mod tests;
 
 pub use config::{ALGORITHMS_MAX, Algorithms, Config, PciLimit};
+pub(crate) use enforce::FixedHasher;
 pub use enforce::{EnforcementPoint, LinkId, Side, Traffic};
 pub use header::{Flags, HEADER_LEN, Header, MessageType};
 pub use key::{AES128_CTR, Association, KeyInputs, Sender, Suite};

@@ -237,6 +237,11 @@ impl Epoch {
         self.unreported.ended = true;
     }
 
+    /// Whether there are events to report, or it is erased and nothing refers to it any more.
+    pub(super) const fn has_events(&self) -> bool {
+        self.unreported.any() || matches!(self.phase, Phase::Erased)
+    }
+
     /// Takes the earliest event that was not reported yet.
     pub(super) fn poll_event(&mut self) -> Option<KeyEvent> {
         let summary = self.summary;

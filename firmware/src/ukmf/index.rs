@@ -8,15 +8,15 @@ use alloc::boxed::Box;
 use super::epoch::{Epoch, Phase};
 use crate::time::Instant;
 
-/// The answers about `N` slots of keys.
+/// The answers about `N` slots of keys, at most eight.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Index<const N: usize> {
     /// The first end of a live key.
     pub(super) deadline: Option<Instant>,
     /// The slot of the current key.
     pub(super) current: Option<u8>,
-    /// Whether a key has events or is erased but still there.
-    pub(super) has_events: bool,
+    /// Bit n is set if the key in slot n has events or is erased but still there.
+    pub(super) events: u8,
     /// Ids of live keys; `None` in a slot without one.
     key_ids: [Option<u8>; N],
 }
@@ -26,7 +26,7 @@ impl<const N: usize> Index<N> {
     pub(super) const EMPTY: Self = Self {
         deadline: None,
         current: None,
-        has_events: false,
+        events: 0,
         key_ids: [None; N],
     };
 
@@ -35,7 +35,7 @@ impl<const N: usize> Index<N> {
         let mut index = Self::EMPTY;
         for (slot, epoch) in epochs.iter().enumerate() {
             let Some(epoch) = epoch else { continue };
-            index.has_events |= epoch.unreported.any() || epoch.phase == Phase::Erased;
+            index.events |= u8::from(epoch.has_events()) << slot;
             if epoch.phase == Phase::Erased {
                 continue;
             }

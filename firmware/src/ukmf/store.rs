@@ -279,9 +279,6 @@ impl KeyStore {
 
     /// Erases the keys whose time is over.
     pub fn handle_timeout(&mut self, now: Instant) {
-        if self.index.deadline.is_none_or(|deadline| now < deadline) {
-            return;
-        }
         for slot in 0..SLOTS {
             self.end_if_due(slot, now);
         }
@@ -294,30 +291,25 @@ impl KeyStore {
 
     /// The next thing that happened to a derived key, the oldest key first.
     pub fn poll_event(&mut self) -> Option<KeyEvent> {
-        if !self.index.has_events {
-            return None;
-        }
-        let event = self.take_event();
-        self.index = Index::of(&self.epochs);
-        event
-    }
-
-    fn take_event(&mut self) -> Option<KeyEvent> {
-        loop {
+        while self.index.events != 0 {
             let slot = (0..SLOTS)
+                .filter(|slot| self.index.events & (1 << slot) != 0)
                 .filter_map(|slot| self.epochs[slot].as_ref().map(|epoch| (epoch, slot)))
-                .filter(|(epoch, _)| epoch.unreported.any() || epoch.phase == Phase::Erased)
                 .min_by_key(|(epoch, _)| epoch.serial)
                 .map(|(_, slot)| slot)?;
-            let event = self.epochs[slot]
-                .as_mut()
-                .and_then(|epoch| epoch.poll_event());
+            let epoch = self.epochs[slot].as_mut()?;
+            let event = epoch.poll_event();
+            if !epoch.has_events() {
+                self.index.events &= !(1 << slot);
+            }
             if event.is_some() {
                 return event;
             }
             // Erased and reported: nothing refers to it any more.
             self.epochs[slot] = None;
+            self.index.events &= !(1 << slot);
         }
+        None
     }
 
     /// Whether the current key is the last of its array and has reached a limit of the policy.
@@ -556,6 +548,8 @@ impl KeyStore {
     }
 
     /// Makes every older key receive-only, pending ones included: there is no way back to them.
+    ///
+    /// The caller brings the index in line.
     fn retire_before(&mut self, serial: u32, now: Instant) {
         let overlap = now + self.policy.overlap;
         for epoch in self.epochs.iter_mut().flatten().filter(|epoch| {
@@ -567,10 +561,12 @@ impl KeyStore {
             epoch.deadline = epoch.deadline.min(overlap);
             epoch.unreported.retired = true;
         }
-        self.index = Index::of(&self.epochs);
     }
 
     fn end_if_due(&mut self, slot: usize, now: Instant) {
+        if self.index.deadline.is_none_or(|deadline| now < deadline) {
+            return;
+        }
         let due = self.epochs[slot]
             .as_ref()
             .filter(|epoch| epoch.phase != Phase::Erased && now >= epoch.deadline);

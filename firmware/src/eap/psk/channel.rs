@@ -24,6 +24,8 @@ pub(super) const EXT_PAYLOAD_LEN_MAX: usize = 960;
 pub(super) const PLAINTEXT_LEN_MAX: usize = 2 + EXT_PAYLOAD_LEN_MAX;
 /// Octets of the longest PCHANNEL.
 pub(super) const LEN_MAX: usize = OVERHEAD + PLAINTEXT_LEN_MAX;
+/// Stands for a PCHANNEL that is still to be encrypted.
+static PLACEHOLDER: [u8; LEN_MAX] = [0; LEN_MAX];
 /// Octets of the EAP packet that a PCHANNEL authenticates.
 const HEADER_LEN: usize = 22;
 
@@ -184,9 +186,8 @@ impl Channel {
     ) -> Result<(), Error> {
         let nonce = self.nonce.ok_or(Error::Malformed("PCHANNEL nonce"))?;
         let start = out.len();
-        // The placeholder has the length of the PCHANNEL, which the EAP header announces.
-        let placeholder = [0; LEN_MAX];
-        let channel = placeholder
+        // It has the length of the PCHANNEL, which the EAP header announces.
+        let channel = PLACEHOLDER
             .get(..OVERHEAD + payload.len())
             .ok_or(Error::Malformed("EXT_Payload"))?;
         envelope
