@@ -1,5 +1,6 @@
 //! The head-end: instances of protocol software behind queues, serving the fleet.
 
+mod downward;
 mod host;
 mod instance;
 mod orders;
