@@ -303,7 +303,7 @@ impl<A: Agenda> Domain<A> {
                 && following.time != foreseen
             {
                 foreseen = following.time;
-                foresee(entities, &meters, following);
+                foresee(fleet, entities, &meters, &instances, following);
             }
             if let Some(next) = context.agenda.upcoming() {
                 foresee_beyond(fleet, entities, &meters, &instances, next);
@@ -334,12 +334,6 @@ impl<A: Agenda> Domain<A> {
             let now = event.time;
             if event.target < meters_end {
                 let meter = meters.get_mut(entity).expect("meters are never despawned");
-                let peer = fleet.instance_entity(fleet.instance_of(event.target));
-                if let Some(instance) = entities[peer as usize]
-                    && let Ok(instance) = instances.get(instance)
-                {
-                    instance.visit_peer(fleet.rank_of(event.target), &mut Prefetch);
-                }
                 let mut host = MeterHost {
                     meter,
                     context: &mut context,
@@ -593,9 +587,20 @@ fn post_sessions<A: Agenda>(fleet: &Fleet, instance: &mut Instance, agenda: &mut
     }
 }
 
-/// Fetches the components that `event`, the one after the next, is going to need.
-fn foresee(entities: &[Option<Entity>], meters: &Meters<'_, '_>, event: &Event) {
-    if let Some(&Some(entity)) = entities.get(event.target as usize)
+/// Fetches what `event`, the one after the next, is going to need at a meter and soon afterwards at
+/// its instance.
+fn foresee(
+    fleet: &Fleet,
+    entities: &[Option<Entity>],
+    meters: &Meters<'_, '_>,
+    instances: &Instances<'_, '_>,
+    event: &Event,
+) {
+    let meter = event.target;
+    if meter >= fleet.meters() {
+        return;
+    }
+    if let Some(entity) = entities[meter as usize]
         && let Ok(meter) = meters.get(entity)
     {
         Prefetch.visit(meter.placement);
@@ -604,6 +609,12 @@ fn foresee(entities: &[Option<Entity>], meters: &Meters<'_, '_>, event: &Event) 
         Prefetch.visit(meter.supply);
         Prefetch.visit(meter.uplink);
         Prefetch.visit(meter.premise);
+    }
+    let peer = fleet.instance_entity(fleet.instance_of(meter));
+    if let Some(entity) = entities[peer as usize]
+        && let Ok(instance) = instances.get(entity)
+    {
+        instance.visit_peer(fleet.rank_of(meter), &mut Prefetch);
     }
 }
 
@@ -618,8 +629,10 @@ fn foresee_beyond(
     let Some(&Some(entity)) = entities.get(next.target as usize) else {
         return;
     };
-    if let Ok(meter) = meters.get(entity) {
-        meter.firmware.image.visit_memory(&mut Prefetch);
+    if next.target < fleet.meters() {
+        if let Ok(meter) = meters.get(entity) {
+            meter.firmware.image.visit_memory(&mut Prefetch);
+        }
     } else if next.source < fleet.meters()
         && let Ok(instance) = instances.get(entity)
     {
