@@ -5,9 +5,9 @@
 //! schedule once, when they are made; secrets zeroise on drop, never print and compare in
 //! constant time.
 //!
-//! The AES block, CCM* and the hashes come from the RustCrypto crates. CMAC, EAX and [`eax_prime`]
-//! are written here on the block function and HMAC on the compression functions: a message takes
-//! the processor's AES unit once and a key its pads once, which generic modes do many times over.
+//! The AES block, CCM*, CMAC, EAX and the hashes come from the RustCrypto crates. [`eax_prime`],
+//! which no crate offers, is written here on the block function, and HMAC on the compression
+//! functions: a key absorbs its pads once, not with every message.
 
 mod aes_block;
 mod ccm;
