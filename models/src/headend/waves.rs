@@ -315,6 +315,7 @@ mod tests {
         assert!(waves.admit(2));
         assert_eq!(waves.begin(2, 3), Consequence::Nothing);
         assert!(waves.admit(4), "another update");
+        waves.begin(4, 10);
         assert!(!waves.admit(5));
     }
 
