@@ -120,6 +120,7 @@ pub(crate) fn meter(fleet: &Fleet, meter: u32) -> MeterBundle {
         supply: Supply {
             powered: false,
             running: false,
+            restarting: false,
             cycle: 0,
             timing: stream(Purpose::Timing),
             joined: false,

@@ -11,7 +11,7 @@ use std::path::Path;
 use common::{metric, overrides, run_fresh};
 use independence::assert_independent;
 use reports::read::numbers;
-use reports::{FirmwareRow, RequestRow, Results, Row};
+use reports::{AuthRow, FirmwareRow, RequestRow, Results, Row};
 use sim::run::{Options, Report};
 use sim::scenario::{load, load_text};
 use text::run_text;
@@ -65,6 +65,42 @@ fn a_restart_costs_an_authentication_and_nothing_else() {
     assert_eq!(initial(&report), 120.0, "keys are volatile");
     let delivered = |report| metric(report, "reads.delivered");
     assert_eq!(delivered(&report), delivered(&quiet));
+}
+
+#[test]
+fn a_restart_takes_the_boot_time_and_loses_no_interval() {
+    // In between, an interval ends for some meters.
+    let sets = [
+        "cohorts.homes.boot=Fixed(\"3min\")",
+        "cohorts.homes.power_on=Fixed(\"0s\")",
+        "timeline[0].action.spread=\"20min\"",
+    ];
+    let report = run_text("boot", TOWN, &sets);
+    assert_eq!(metric(&report, "firmware.activated"), 60.0);
+    let activated = times::<FirmwareRow>(&report, "time_ns", ("step", "activated"));
+    let started = times::<AuthRow>(&report, "start_ns", ("trigger", "restart"));
+    assert_eq!(activated.len(), 60);
+    for (meter, at) in activated {
+        let first = started.iter().filter(|(other, _)| *other == meter);
+        let first = first.map(|(_, at)| *at).fold(f64::INFINITY, f64::min);
+        assert_eq!(first - at, 180.0 * 1e9, "meter {meter}");
+    }
+    let quiet = run_text("no_boot", TOWN, &[sets[0], sets[1], "timeline=[]"]);
+    for path in ["reads.due", "reads.delivered"] {
+        assert_eq!(metric(&report, path), metric(&quiet, path), "{path}");
+    }
+}
+
+/// Meter and time of the rows of which a column is what is wanted.
+fn times<R: Row>(report: &Report, time: &str, (column, wanted): (&str, &str)) -> Vec<(f64, f64)> {
+    let table = Results::open(&report.folder).table(R::TABLE);
+    let frame = table.expect("a table");
+    let [meters, times] = ["meter", time].map(|name| numbers(&frame, name).expect("numbers"));
+    let texts = frame.column(column).expect("a column").str();
+    let texts = texts.expect("texts").iter();
+    let rows = meters.into_iter().zip(times).zip(texts);
+    rows.filter_map(|(row, text)| (text == Some(wanted)).then_some(row))
+        .collect()
 }
 
 #[test]

@@ -74,6 +74,8 @@ pub enum MeterEvent {
     Switch(SwitchEvent),
     /// A firmware image was offered, refused, verified or activated.
     Image(ImageEvent),
+    /// The firmware has stopped to start anew: [`Meter::restart`] comes next, once it has booted.
+    Restarting,
     /// Something was discarded that no datagram at hand is to blame for.
     Discarded(Reject),
 }
@@ -158,6 +160,12 @@ impl Meter {
         let utc = self.civil(utc, env.now);
         self.device.power_up(utc);
         self.end_outage(utc, env);
+        self.start(utc, env);
+    }
+
+    /// The firmware starts after it has stopped by itself; power has never failed.
+    pub fn restart(&mut self, utc: u32, env: &mut Env<'_>) {
+        let utc = self.civil(utc, env.now);
         self.start(utc, env);
     }
 
@@ -341,7 +349,8 @@ impl Meter {
         }
         if self.device.take_restart(env.now) {
             self.stop(env);
-            self.start(utc, env);
+            self.events.push_back(MeterEvent::Restarting);
+            return;
         }
         self.proceed(utc, env);
     }

@@ -160,6 +160,16 @@ impl Pair {
         );
     }
 
+    /// Takes the events of the meter; one that has stopped to start anew boots in no time.
+    fn take_meter_events(&mut self) {
+        while let Some(event) = self.meter.poll_event() {
+            if matches!(event, MeterEvent::Restarting) {
+                self.meter(|meter, utc, env| meter.restart(utc, env));
+            }
+            self.meter_events.push(event);
+        }
+    }
+
     fn up(&mut self, channel: Channel, octets: &mut [u8]) -> Result<(), Reject> {
         let mut work = Work::default();
         let utc = UTC + self.now.as_secs() as u32;
@@ -173,8 +183,7 @@ impl Pair {
     fn exchange(&mut self) {
         let mut buffer = [0; 2_048];
         loop {
-            self.meter_events
-                .extend(core::iter::from_fn(|| self.meter.poll_event()));
+            self.take_meter_events();
             if let Some(sent) = self.meter.poll_transmit(&mut buffer) {
                 self.log
                     .push((true, sent.channel, buffer[..sent.len].to_vec()));

@@ -111,6 +111,7 @@ impl Puppets {
                 MeterEvent::KeyEnded(_)
                 | MeterEvent::Switch(_)
                 | MeterEvent::Image(_)
+                | MeterEvent::Restarting
                 | MeterEvent::Discarded(_) => continue,
             };
             scene.orders.push(Order::Note(Deed {

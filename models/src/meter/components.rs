@@ -82,7 +82,9 @@ pub struct Supply {
     pub powered: bool,
     /// Whether the firmware has started since power returned.
     pub running: bool,
-    /// Power cycles so far: events of an earlier one are void.
+    /// Whether the firmware boots although power has not failed.
+    pub restarting: bool,
+    /// Power cycles and restarts so far: events of an earlier one are void.
     pub cycle: u32,
     /// Draws boot times.
     pub timing: Stream,

@@ -41,9 +41,9 @@ struct Input {
 }
 
 /// How an authentication attempt ended, held until its last datagram has left.
-struct Ending {
-    outcome: &'static str,
-    key_id: u32,
+pub(super) struct Ending {
+    pub(super) outcome: &'static str,
+    pub(super) key_id: u32,
 }
 
 impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
@@ -95,28 +95,14 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
 
     /// The firmware stops as `stop` tells it to.
     pub(super) fn go_dark(&mut self, stop: impl FnOnce(&mut Meter, u32, &mut Env<'_>)) {
-        self.meter.supply.running = false;
-        self.meter.supply.cycle += 1;
-        self.admit(Admission::Off, self.now);
-        while let Some(handle) = self.meter.processor.inbox.pop_front() {
-            self.context.pool.release(handle);
-        }
-        self.drop_waiting("unpowered");
+        self.fall_silent("unpowered");
         self.with_firmware(stop);
         self.take_metering_events();
         self.drain_events();
+        self.meter.supply.restarting = false;
         self.darken_home();
         self.darken_optical();
-        if let Some(attempt) = self.meter.firmware.attempt.take() {
-            self.record_attempt(
-                attempt,
-                &Ending {
-                    outcome: "power_lost",
-                    key_id: 0,
-                },
-                self.now,
-            );
-        }
+        self.abandon_attempt("power_lost");
     }
 
     /// The firmware starts, unless power was lost again meanwhile.
@@ -126,6 +112,10 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
         }
         self.meter.supply.running = true;
         self.admit(Admission::Joining, self.now);
+        if core::mem::take(&mut self.meter.supply.restarting) {
+            self.run("restart", |image, utc, env| image.restart(utc, env));
+            return;
+        }
         let trigger = if cycle == 0 {
             "power_on"
         } else {
@@ -178,7 +168,9 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
     /// A datagram arrives: it is handled, waits for the processor, or is lost on a dead meter.
     pub fn arrive(&mut self, handle: Handle) {
         if !self.meter.supply.running || self.is_severed() {
-            self.reject(handle, "link", "unpowered");
+            let restarts = self.meter.supply.restarting;
+            let cause = if restarts { "restarting" } else { "unpowered" };
+            self.reject(handle, "link", cause);
             return;
         }
         let limit = self.context.fleet.cohorts[usize::from(self.meter.placement.cohort)].inbox;
@@ -241,12 +233,16 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
         if next.0 < self.context.fleet.duration.as_nanos() {
             self.post(next, Kind::Interval, number + 1);
         }
-        if !self.meter.supply.running || !self.meter.supply.powered {
+        let (running, restarting) = (self.meter.supply.running, self.meter.supply.restarting);
+        if !self.meter.supply.powered || !(running || restarting) {
             return;
         }
         if self.meter.premise.metering.is_some() {
             self.measure();
             self.revalue_response();
+            if restarting {
+                return;
+            }
             let report = number.is_multiple_of(plan.intervals_per_report);
             self.run("schedule", |image, utc, env| {
                 if report {
@@ -305,6 +301,11 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
             watt_hours,
             status: 0,
         };
+        if restarting {
+            // The interval is counted all the same, and reported with those after it.
+            self.with_firmware(|image, _, _| image.close_interval(interval));
+            return;
+        }
         let report = number.is_multiple_of(plan.intervals_per_report);
         self.run("schedule", |image, utc, env| {
             image.close_interval(interval);
@@ -464,7 +465,7 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
     }
 
     /// Tells the shared medium how far this meter has got.
-    fn admit(&mut self, admission: Admission, time: Time) {
+    pub(super) fn admit(&mut self, admission: Admission, time: Time) {
         if let Some(concentrator) = self.meter.placement.concentrator
             && self.meter.supply.admission != admission
         {
@@ -533,14 +534,8 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
 
         let firmware = &mut *self.meter.firmware;
         if firmware.attempt.is_none() && firmware.image.is_authenticating() {
-            // A session that has just gone was lost to a restart of the firmware.
-            let is_open = firmware.image.is_open();
-            let trigger = if was_open && !is_open {
-                "restart"
-            } else {
-                input.trigger
-            };
-            firmware.attempt = Some(Attempt::new(self.now, was_open && is_open, trigger));
+            let repeated = was_open && firmware.image.is_open();
+            firmware.attempt = Some(Attempt::new(self.now, repeated, input.trigger));
         }
         if let Some(attempt) = &mut firmware.attempt {
             attempt.spent(&work, cpu);
@@ -552,6 +547,10 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
     fn settle(&mut self, done: Time) {
         let ending = self.drain_events();
         self.drain_datagrams(done);
+        if self.meter.supply.restarting {
+            self.begin_restart();
+            return;
+        }
         self.update_admission(done);
         if let Some(ending) = ending
             && let Some(attempt) = self.meter.firmware.attempt.take()
@@ -611,6 +610,7 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
                     step: event.step.name(),
                     octets: event.octets,
                 }),
+                MeterEvent::Restarting => self.meter.supply.restarting = true,
                 MeterEvent::Discarded(reject) => {
                     let node = NodeId::Meter(self.meter.placement.meter);
                     let (protocol, cause) = (Channel::C1222.name(), reject.name());
@@ -674,7 +674,7 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
         });
     }
 
-    fn record_attempt(&mut self, attempt: Attempt, ending: &Ending, end: Time) {
+    pub(super) fn record_attempt(&mut self, attempt: Attempt, ending: &Ending, end: Time) {
         let placement = self.meter.placement;
         let record = attempt.finish(
             placement.meter,

@@ -7,6 +7,7 @@ mod metering;
 mod outage;
 mod probe;
 mod response;
+mod restart;
 mod sensor;
 mod service;
 mod uplink;

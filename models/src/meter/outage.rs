@@ -41,6 +41,11 @@ impl HoldUp {
         })
     }
 
+    /// The meter goes dark before the capacitor is empty.
+    pub(super) fn empty(&mut self, now: Time) {
+        self.dark = Some(now);
+    }
+
     /// The outage that has not ended at the end of the run.
     pub(crate) fn pending(&self, meter: u32, end: Time) -> Option<OutageRecord> {
         self.record(meter, None, end)

@@ -152,8 +152,8 @@ const fn end_reason(reason: EndReason) -> &'static str {
 pub(super) fn message(record: &MessageRecord) -> MessageRow {
     let (outcome, cause) = match record.outcome {
         "accepted" => (label::SUCCESS, None),
-        cause @ ("lost" | "queue_full" | "unpowered" | "access_refused" | "inbox_full"
-        | "buffer_full" | "instance_down") => (label::LOST, Some(cause)),
+        cause @ ("lost" | "queue_full" | "unpowered" | "restarting" | "access_refused"
+        | "inbox_full" | "buffer_full" | "instance_down") => (label::LOST, Some(cause)),
         cause => (label::REJECTED, Some(cause)),
     };
     let delivered = outcome == label::SUCCESS;

@@ -105,7 +105,7 @@ record! {
         medium: String,
         /// Virtual time at which a meter gets power for the first time.
         power_on: Dist<Duration> = Dist::uniform(Duration::ZERO, Duration::from_secs(60)),
-        /// Time from power to the first PANA message.
+        /// Time from power, or from a restart of the firmware, to the first PANA message.
         boot: Dist<Duration> = Dist::uniform(Duration::from_secs(5), Duration::from_secs(20)),
         /// Relative error of a meter's clock.
         clock_drift: Dist<Drift> = Dist::normal(Drift(0), Drift(20_000)),

@@ -127,8 +127,7 @@ impl Bench {
         let mut buffer = [0; 2_048];
         loop {
             let pair = &mut self.pair;
-            pair.meter_events
-                .extend(core::iter::from_fn(|| pair.meter.poll_event()));
+            pair.take_meter_events();
             pair.headend_events
                 .extend(core::iter::from_fn(|| pair.headend.poll_event()).map(|(_, event)| event));
             if let Some(sent) = pair.meter.poll_transmit(&mut buffer) {

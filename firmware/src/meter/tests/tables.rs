@@ -102,8 +102,16 @@ fn a_warm_start_ends_sessions_and_keys() {
     assert!(pair.meter.is_open(), "the response leaves first");
     pair.now += Duration::from_secs(1);
     pair.meter(|meter, utc, env| meter.handle_timeout(utc, env));
-    assert!(!pair.meter.is_open() && pair.meter.is_authenticating());
+    // Until it has booted nothing is to be done.
+    assert!(!pair.meter.is_open() && !pair.meter.is_authenticating());
     assert!(pair.meter.live_keys().next().is_none());
+    assert!(pair.meter.poll_transmit(&mut [0; 2_048]).is_none());
+    pair.take_meter_events();
+    assert!(matches!(
+        pair.meter_events.last(),
+        Some(MeterEvent::Restarting)
+    ));
+    assert!(!pair.meter.is_open() && pair.meter.is_authenticating());
     let mut technician = master(&mut pair);
     let posted = read(&mut technician, &mut pair, 8);
     assert_eq!(
