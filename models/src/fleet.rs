@@ -65,6 +65,8 @@ pub struct Cohort {
     pub psk: PskPolicy,
     /// Share of the meters behind whose open switch something feeds back, in billionths.
     pub back_feed_ppb: u32,
+    /// What its firmware is configured with, if that is not [`Fleet::meter_firmware`].
+    pub firmware: Option<Arc<firmware::meter::Config>>,
     /// Full metering; none is one register of whole watt-hours.
     pub metering: Option<MeteringPlan>,
     /// Recorded energy that the premises use instead of what the load model says.
@@ -333,6 +335,12 @@ impl Fleet {
     /// The feeder of `meter`.
     pub fn feeder_of(&self, meter: u32) -> u16 {
         self.feeders.get(meter as usize).copied().unwrap_or(0)
+    }
+
+    /// What the firmware of `meter` is configured with.
+    pub fn firmware_of(&self, meter: u32) -> &Arc<firmware::meter::Config> {
+        let own = self.cohorts[self.cohort_of(meter)].firmware.as_ref();
+        own.unwrap_or(&self.meter_firmware)
     }
 
     /// Index of the cohort of `meter`.

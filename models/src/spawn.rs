@@ -75,7 +75,7 @@ pub(crate) fn meter(fleet: &Fleet, meter: u32) -> MeterBundle {
         title_arcs: Fleet::title_arcs(meter),
         switch_seed: stream(Purpose::SwitchDelay).below(u64::MAX),
     };
-    let mut image = Meter::new(Arc::clone(&fleet.meter_firmware), provisioning);
+    let mut image = Meter::new(Arc::clone(fleet.firmware_of(meter)), provisioning);
     if let Some(plan) = &cohort.metering {
         image = image.with_metrology(Arc::clone(&plan.firmware));
     }

@@ -10,6 +10,8 @@ use std::path::Path;
 
 use common::{metric, overrides, run_fresh};
 use independence::assert_independent;
+use reports::read::numbers;
+use reports::{MeterRow, Results, Row};
 use sim::run::{Options, Report};
 use sim::scenario::{load, load_text};
 use text::run_text;
@@ -183,6 +185,40 @@ fn one_way_reports_save_the_responses_and_lose_what_is_lost() {
     let octets = |report| metric(report, "traffic.c1222_bytes");
     let ratio = octets(&one_way) / octets(&two_way);
     assert!(ratio < 0.6, "{ratio}: no responses, nothing twice");
+}
+
+#[test]
+fn a_cohort_may_report_one_way_among_others_that_do_not() {
+    let cohorts = |first: &str, second: &str| {
+        format!(
+            r#"cohorts=[(name: "a", count: 50, medium: "wan"{first}),
+                (name: "b", count: 50, medium: "wan"{second})]"#
+        )
+    };
+    let (yes, no) = (", report: (one_way: true)", ", report: (one_way: false)");
+    let run = |name: &str, first: &str, second: &str, fleet: &str| {
+        let report = run_text(name, ONE_WAY, &[&cohorts(first, second), fleet]);
+        let frame = Results::open(&report.folder).table(MeterRow::TABLE);
+        let frame = frame.expect("a table");
+        let [due, delivered] =
+            ["reads_due", "reads_delivered"].map(|name| numbers(&frame, name).expect("numbers"));
+        let ratio = |rows: std::ops::Range<usize>| {
+            delivered[rows.clone()].iter().sum::<f64>() / due[rows].iter().sum::<f64>()
+        };
+        (ratio(0..50), ratio(50..100), report)
+    };
+    let one_way = "traffic.report.one_way=true";
+    let two_way = "traffic.report.one_way=false";
+    // One in ten is lost where nobody asks for it again.
+    for (name, first, second, fleet) in [("own", yes, "", two_way), ("other", "", no, one_way)] {
+        let (lossy, confirmed, _) = run(name, first, second, fleet);
+        assert!((0.87..0.93).contains(&lossy), "{name}: {lossy}");
+        assert!(confirmed > 0.99, "{name}: {confirmed}");
+    }
+    // What all say for themselves is what is said of all.
+    let (.., each) = run("each", yes, yes, two_way);
+    let (.., all) = run("all", "", "", one_way);
+    assert_eq!(each.digest, all.digest);
 }
 
 #[test]

@@ -77,7 +77,7 @@ impl Puppets {
         // Cells draw from the streams of instances: puppets from those beyond.
         let (root, puppet) = (scene.plan.seed(fleet.seed), u32::MAX - member);
         Some(Puppet {
-            image: Meter::new(Arc::clone(&fleet.meter_firmware), provisioning),
+            image: Meter::new(Arc::clone(fleet.firmware_of(victim)), provisioning),
             entropy: Stream::new(root, puppet, Purpose::Attack),
             victim,
             address,

@@ -35,7 +35,7 @@ const RETRY: (Duration, Duration) = (Duration::from_secs(10), Duration::from_sec
 pub(crate) fn fleet(scenario: &Scenario, partition: Partition) -> Fleet {
     let media: Vec<&String> = scenario.media.keys().collect();
     let link_index = |name: &str| media.iter().position(|medium| *medium == name).unwrap_or(0);
-    let cohorts = cohorts(scenario, link_index);
+    let mut cohorts = cohorts(scenario, link_index);
     let cohort_index = |name: &str| {
         cohorts
             .iter()
@@ -74,6 +74,8 @@ pub(crate) fn fleet(scenario: &Scenario, partition: Partition) -> Fleet {
     let meters = cohorts.iter().map(|cohort| cohort.count).sum();
     let sites = Sites::new(meters, &meshes, scenario.seed);
     let services = optical::services(scenario, &attackers, cohort_index);
+    let meter_firmware = Arc::new(meter_firmware(scenario, &pana, &server_identity));
+    configure(scenario, &meter_firmware, &mut cohorts);
     let mut fleet = Fleet {
         seed: scenario.seed,
         protocol_seed: scenario.seed,
@@ -95,7 +97,7 @@ pub(crate) fn fleet(scenario: &Scenario, partition: Partition) -> Fleet {
         load: scenario.load.model(scenario.start),
         reports: reports(scenario),
         headend: headend_plan(&scenario.headend),
-        meter_firmware: Arc::new(meter_firmware(scenario, &pana, &server_identity)),
+        meter_firmware,
         headend_software: Arc::new(headend_software(scenario, &pana, &server_identity)),
         switching: batches(&timeline, &attackers),
         requests,
@@ -138,6 +140,7 @@ fn cohorts(scenario: &Scenario, link_index: impl Fn(&str) -> usize) -> Vec<Cohor
             inbox: cohort.inbox as usize,
             psk: cohort.psk.policy(),
             back_feed_ppb: cohort.back_feed.ppb(),
+            firmware: None,
             metering: cohort
                 .metering
                 .as_ref()
@@ -287,6 +290,22 @@ fn meter_firmware(
         device: scenario
             .optical
             .device(scenario.switch.device(rollout::vendor_key(scenario))),
+    }
+}
+
+/// Gives cohorts with reports of their own a configuration of their own, which they share.
+fn configure(scenario: &Scenario, common: &meter::Config, cohorts: &mut [Cohort]) {
+    let other = Arc::new(meter::Config {
+        report: ReportPolicy {
+            one_way: !common.report.one_way,
+            ..common.report
+        },
+        ..common.clone()
+    });
+    for (cohort, plan) in scenario.cohorts.iter().zip(cohorts) {
+        let own = cohort.report.as_ref();
+        let differs = own.is_some_and(|report| report.one_way == other.report.one_way);
+        plan.firmware = differs.then(|| Arc::clone(&other));
     }
 }
 

@@ -119,6 +119,8 @@ record! {
         psk: Psk = Psk::Random,
         /// Share of the meters behind whose open switch something feeds back.
         back_feed: Ratio = Ratio::ZERO,
+        /// How its meters report; as all others do (`traffic.report`) if absent.
+        report: Option<CohortReport> = None,
         /// Full metering; if absent, meters count whole watt-hours in one register.
         metering: Option<Metering> = None,
         /// Recorded interval data that the premises use; if absent, `load` says what they use.
@@ -127,6 +129,14 @@ record! {
         response: Option<Response> = None,
         /// Home area network of each meter; none if absent.
         han: Option<Han> = None,
+    }
+}
+
+record! {
+    /// How the meters of a cohort report, unlike others.
+    pub struct CohortReport {
+        /// Reports want no response and are sent once, or are confirmed; see `traffic.report`.
+        one_way: bool,
     }
 }
 
@@ -348,7 +358,7 @@ settings! {
         /// Transmissions of a report before it waits for the next one.
         attempts: u32 = 4,
         /// Reports want no response and are sent once: what is lost is missing until a read of the
-        /// load profile (`headend.reads`) brings it.
+        /// load profile (`headend.reads`) brings it. Cohorts may choose for themselves.
         one_way: bool = false,
     }
 }
