@@ -1,7 +1,8 @@
 //! One definition per table: typed row, Parquet columns, units and documentation.
 //!
-//! A table is declared with the `table!` macro in [`tables`]. To add one, write its definition
-//! there and list it in [`TABLES`]; writing, reading and the data dictionary follow from it.
+//! A table is declared with the `table!` macro in a module of [`tables`]. To add one, write its
+//! definition there and list it in [`TABLES`]; writing, reading and the data dictionary follow
+//! from it.
 //!
 //! A column's name carries its unit as one of its words (`latency_ns`, `pana_bytes_up`), and a
 //! test holds every definition to that.
