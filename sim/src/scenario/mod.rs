@@ -36,6 +36,7 @@ pub mod outage;
 mod parse;
 mod patch;
 mod record;
+pub mod recording;
 pub mod replay;
 pub mod requests;
 pub mod rollout;
@@ -46,6 +47,7 @@ pub mod sweep;
 pub mod switching;
 #[cfg(test)]
 mod tests;
+pub mod timeline;
 pub mod units;
 
 pub use diagnostic::Report;
