@@ -143,6 +143,20 @@ fn energy_managers_shed_what_they_promise() {
 }
 
 #[test]
+fn complete_meters_register_what_energy_managers_leave() {
+    let metered = STREET.replace("medium: \"wan\", han", "medium: \"wan\", metering: (), han");
+    assert_ne!(metered, STREET);
+    let event = r#"cohorts.homes.han.events=[(at: "30min", start: "1h", duration: "1h", reduction: "50%")]"#;
+    let report = run_text("metered_event", &metered, &[event]);
+    assert_eq!(metric(&report, "han.events_accepted"), 12.0);
+    let before = run_text("metered_no_event", &metered, &[]);
+    let energy = |report| metric(report, "metering.delivered_kwh");
+    // Half of 30 % in one of three hours: 5 % of the energy.
+    let share = 1.0 - energy(&report) / energy(&before);
+    assert!((0.03..0.07).contains(&share), "{share}");
+}
+
+#[test]
 fn a_head_end_reaches_energy_managers_through_their_meters() {
     let order = r#"timeline=[(at: "30min", action: DemandResponse(
         id: 7, cohort: "homes", notice: "30min", duration: "1h", level: "50%",

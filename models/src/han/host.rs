@@ -153,6 +153,10 @@ impl<'c, A: Agenda, X: Exchange> MeterHost<'_, '_, '_, 'c, A, X> {
         let cohort = usize::from(self.meter.placement.cohort);
         let responds = self.context.fleet.cohorts[cohort].response.is_some();
         home.manage(responds, utc_s, at);
+        // Everything until now has been measured: what follows is measured without this share.
+        if let Some(metering) = self.meter.premise.metering.as_deref_mut() {
+            metering.shed_permille = home.shed.0;
+        }
     }
 
     /// Deadlines of all stations, devices that get power, and announcements.

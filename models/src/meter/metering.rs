@@ -50,6 +50,8 @@ pub struct Metering {
     rest: [f64; QUANTITIES],
     /// Wh delivered in all intervals of the load profile so far, where a channel records that.
     profile_wh: Option<u64>,
+    /// Share of its consumption that the household leaves out for its energy managers, in permille.
+    pub(crate) shed_permille: u16,
     /// When the next [`Kind::Measure`] is due, if one is under way.
     tick: Option<Time>,
 }
@@ -77,6 +79,7 @@ impl Metering {
                 .quantities()
                 .any(is_delivered)
                 .then_some(0),
+            shed_permille: 0,
             tick: None,
         }
     }
@@ -205,6 +208,10 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
             let end = end.min(self.now);
             let household = &mut metering.household;
             let mut flow = household.flow(&plan.household, &fleet.load, since_start);
+            if flow.watts > 0.0 {
+                let used = 1.0 - f64::from(metering.shed_permille) / 1_000.0;
+                (flow.watts, flow.vars) = (flow.watts * used, flow.vars * used);
+            }
             if let Some(response) = &mut premise.response {
                 flow.watts += response.balance_watts(flow.watts, from, end);
             }
@@ -251,6 +258,8 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
             return;
         };
         metering.until = self.now;
+        // Energy managers start anew, too.
+        metering.shed_permille = 0;
         let local = self.meter.processor.clock.read(self.now);
         let utc = (self.context.fleet.start_utc_s + local.as_secs()) as u32;
         self.meter.firmware.image.energise(utc, local);
