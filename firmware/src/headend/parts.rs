@@ -202,6 +202,10 @@ impl Table {
                     if self.octets.len() + data.len() > TABLE_MAX {
                         return Ok(Some(ResponseCode::Rstl));
                     }
+                    if self.octets.is_empty() {
+                        // Refusals at the end say nothing about room; this answer does.
+                        self.size = *count;
+                    }
                     self.octets.extend_from_slice(data);
                     *parts += 1;
                     if data.len() < usize::from(*count) {
