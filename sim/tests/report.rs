@@ -201,7 +201,7 @@ fn a_browser_shows_every_figure_in_light_and_dark() {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("report_browser");
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder).expect("a folder");
-    look_at(&browser, &report(&folder), "16");
+    look_at(&browser, &report(&folder), "17");
     // Retransmissions and time to join, each as it is and as a difference.
     look_at(&browser, &study(&folder), "4");
 }
