@@ -212,49 +212,46 @@ impl<'a> Decoder<'a> {
                 let (minutes, second) = (self.u32()?, self.u8()?);
                 let utc = minutes.checked_mul(60).filter(|_| second < 60);
                 let utc = utc.and_then(|utc| utc.checked_add(u32::from(second)));
-                date(utc, DateTime::from_utc)
+                date(utc)
             }
             TimeFormat::Seconds => {
                 let utc = self.u32()?;
-                date(Some(utc), DateTime::from_utc)
+                date(Some(utc))
             }
         }
     }
 
-    /// STIME_DATE; all zeros stand for none.
+    /// STIME_DATE; all zeros stand for none. It counts minutes, unless the meter counts time in
+    /// seconds.
     ///
     /// # Errors
     ///
     /// The octets end, or a field is out of range or before the year 2000.
-    pub fn minute(&mut self) -> Result<Option<EndTime>, Error> {
+    pub fn short_time(&mut self) -> Result<Option<DateTime>, Error> {
         match self.format.time {
             TimeFormat::None => Ok(None),
             TimeFormat::Bcd | TimeFormat::Fields => {
                 let [year, month, day, hour, minute] = self.digits::<5>()?;
-                let time = EndTime {
-                    year,
-                    month,
-                    day,
-                    hour,
-                    minute,
-                };
-                if [year, month, day, hour, minute] == [0; 5] {
-                    return Ok(None);
-                }
-                match time.to_utc() {
-                    Some(_) => Ok(Some(time)),
-                    None => Err(Error::Malformed("date")),
-                }
+                DateTime::parse(&mut Reader::new(&[year, month, day, hour, minute, 0]))
             }
             TimeFormat::Minutes => {
                 let minutes = self.u32()?;
-                date(minutes.checked_mul(60), EndTime::from_utc)
+                date(minutes.checked_mul(60))
             }
             TimeFormat::Seconds => {
                 let utc = self.u32()?;
-                date(Some(utc), EndTime::from_utc)
+                date(Some(utc))
             }
         }
+    }
+
+    /// The minute of an STIME_DATE.
+    ///
+    /// # Errors
+    ///
+    /// As [`short_time`](Self::short_time).
+    pub fn minute(&mut self) -> Result<Option<EndTime>, Error> {
+        Ok(self.short_time()?.map(|time| time.minute))
     }
 
     /// TIME.
@@ -304,11 +301,11 @@ impl<'a> Decoder<'a> {
 }
 
 /// The date of a count, where zero stands for none.
-fn date<T>(utc: Option<u32>, from_utc: fn(u32) -> Option<T>) -> Result<Option<T>, Error> {
+fn date(utc: Option<u32>) -> Result<Option<DateTime>, Error> {
     match utc {
         Some(0) => Ok(None),
         _ => utc
-            .and_then(from_utc)
+            .and_then(DateTime::from_utc)
             .map(Some)
             .ok_or(Error::Malformed("date")),
     }
@@ -446,15 +443,22 @@ impl<'a> Encoder<'a> {
         }
     }
 
-    /// STIME_DATE; none is all zeros.
-    pub fn minute(&mut self, date: Option<EndTime>) -> Result<(), Error> {
-        let utc = || date.and_then(EndTime::to_utc).unwrap_or(0);
+    /// STIME_DATE; none is all zeros. Seconds are written where the meter counts in seconds.
+    pub fn short_time(&mut self, date: Option<DateTime>) -> Result<(), Error> {
+        let utc = || date.and_then(DateTime::to_utc).unwrap_or(0);
         match self.format.time {
             TimeFormat::None => Ok(()),
-            TimeFormat::Bcd | TimeFormat::Fields => self.digits(date.map_or([0; 5], fields)),
+            TimeFormat::Bcd | TimeFormat::Fields => {
+                self.digits(date.map_or([0; 5], |date| fields(date.minute)))
+            }
             TimeFormat::Minutes => self.u32(utc() / 60),
             TimeFormat::Seconds => self.u32(utc()),
         }
+    }
+
+    /// A whole minute as STIME_DATE; none is all zeros.
+    pub fn minute(&mut self, date: Option<EndTime>) -> Result<(), Error> {
+        self.short_time(date.map(|minute| DateTime { minute, second: 0 }))
     }
 
     /// TIME.

@@ -13,7 +13,7 @@
 use super::codec::{Decoder, Encoder};
 use super::format::Format;
 use super::log::Dimensions;
-use crate::c1222::interval::EndTime;
+use super::types::DateTime;
 use crate::wire::Error;
 
 /// ST2 NAMEPLATE of an electricity meter; texts are padded with spaces.
@@ -112,7 +112,7 @@ pub struct PendingStatus<'a> {
     /// MANUFACTURER_PENDING.
     pub manufacturer: &'a [u8],
     /// LAST_ACTIVATION_DATE_TIME.
-    pub last_activation: Option<EndTime>,
+    pub last_activation: Option<DateTime>,
     entries: &'a [u8],
     format: Format,
 }
@@ -133,7 +133,7 @@ impl<'a> PendingStatus<'a> {
         Decoder::whole(octets, format, |input| {
             let standard = input.take(dimensions.standard_tables.into())?;
             let manufacturer = input.take(dimensions.manufacturer_tables.into())?;
-            let last_activation = input.minute()?;
+            let last_activation = input.short_time()?;
             let count = usize::from(input.u8()?);
             Ok(Self {
                 standard,
@@ -165,13 +165,13 @@ impl<'a> PendingStatus<'a> {
     pub fn emit(
         standard: &[u8],
         manufacturer: &[u8],
-        last_activation: Option<EndTime>,
+        last_activation: Option<DateTime>,
         entries: &[PendingEntry],
         out: &mut Encoder<'_>,
     ) -> Result<(), Error> {
         out.put(standard)?;
         out.put(manufacturer)?;
-        out.minute(last_activation)?;
+        out.short_time(last_activation)?;
         out.u8(u8::try_from(entries.len()).map_err(|_| Error::Malformed("entries"))?)?;
         entries.iter().try_for_each(|entry| {
             out.u8(entry.selector)?;

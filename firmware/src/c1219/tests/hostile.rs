@@ -8,7 +8,7 @@ use crate::c1219::blocks::{self, BlockLayout, ProfileView};
 use crate::c1219::calendar::{Calendar, CalendarView};
 use crate::c1219::clock::{Clock, ClockState, TimeLimits, TimeOffset, TimeRemaining};
 use crate::c1219::codec::{Encoder, Window};
-use crate::c1219::format::Format;
+use crate::c1219::format::{Format, TimeFormat};
 use crate::c1219::identity::{Nameplate, PendingStatus, UtilityInfo};
 use crate::c1219::log::{self, Dimensions, EventsId, LogControl, LogKind, LogLimits, LogView};
 use crate::c1219::profile::{IntervalFormat, ProfileLimits, SetControl, SetStatus};
@@ -31,6 +31,29 @@ fn written(
     let mut window = Window::new(0, &mut buffer);
     emit(&mut Encoder::with_format(&mut window, format)).unwrap();
     window.octets().to_vec()
+}
+
+/// A meter that counts time in seconds was activated at one that begins no minute.
+#[test]
+fn short_times_in_seconds_keep_them() {
+    let format = Format {
+        time: TimeFormat::Seconds,
+        ..Format::PROFILE
+    };
+    let dimensions = Dimensions {
+        standard_tables: 1,
+        manufacturer_tables: 0,
+        standard_procedures: 0,
+        manufacturer_procedures: 0,
+    };
+    let octets = [0x10, 0x0B, 0x4D, 0x01, 0x3D, 0];
+    let table = PendingStatus::parse(&octets, &dimensions, &format).unwrap();
+    let at = table.last_activation.unwrap();
+    assert_eq!((at.to_utc(), at.second), (Some(0x3D01_4D0B), 15));
+    let again = written(&format, octets.len(), |out| {
+        PendingStatus::emit(table.standard, table.manufacturer, Some(at), &[], out)
+    });
+    assert_eq!(again, octets);
 }
 
 proptest! {

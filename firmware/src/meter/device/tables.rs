@@ -35,7 +35,6 @@ use crate::c1219::log::{self, EventsId, LogKind};
 use crate::c1219::procedure::{Initiate, Outcome};
 use crate::c1219::switch;
 use crate::c1219::types::put_element;
-use crate::c1222::interval::EndTime;
 use crate::c1222::service::TableId;
 use crate::time::Instant;
 use crate::wire::Error;
@@ -292,7 +291,7 @@ impl Device {
                 put_element(&mut standard, pending.table, true);
                 entries.push(pending.entry());
             }
-            activated = state.pending.activated_utc.and_then(EndTime::from_utc);
+            activated = state.pending.activated_utc.and_then(DateTime::from_utc);
         }
         PendingStatus::emit(&standard, &[0], activated, &entries, out)
     }
