@@ -4,6 +4,8 @@
 
 use zeroize::Zeroize;
 
+use crate::wire::copy;
+
 /// Octets of a hash block, of SHA-1 as of SHA-256.
 const BLOCK_LEN: usize = 64;
 /// Octets that padding adds at least: 0x80 and a 64-bit length.
@@ -151,7 +153,7 @@ fn absorb<H: Chaining>(mut state: H, before: usize, parts: &[&[u8]]) -> H {
         len += part.len();
         if filled > 0 {
             let (front, rest) = part.split_at(part.len().min(BLOCK_LEN - filled));
-            block[filled..filled + front.len()].copy_from_slice(front);
+            copy(front, &mut block[filled..]);
             filled += front.len();
             part = rest;
             if filled < BLOCK_LEN {
@@ -163,7 +165,7 @@ fn absorb<H: Chaining>(mut state: H, before: usize, parts: &[&[u8]]) -> H {
         if !blocks.is_empty() {
             state.compress(blocks);
         }
-        block[..rest.len()].copy_from_slice(rest);
+        copy(rest, &mut block);
         filled = rest.len();
     }
     block[filled] = 0x80;

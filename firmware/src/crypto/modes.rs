@@ -3,6 +3,8 @@
 //! All of it is inlined into one run of a [`BlockMode`](super::BlockMode), so that a message
 //! prepares the processor's AES unit once, and blocks stay in its registers.
 
+use crate::wire::copy;
+
 /// A block of AES.
 pub(super) type Block = [u8; 16];
 
@@ -46,7 +48,7 @@ pub(super) fn cbc_mac(
                 part = rest;
             }
             let (front, rest) = part.split_at(part.len().min(JOINED - filled));
-            joined[filled..filled + front.len()].copy_from_slice(front);
+            copy(front, &mut joined[filled..]);
             filled += front.len();
             part = rest;
         }

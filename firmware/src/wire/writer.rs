@@ -1,6 +1,6 @@
 //! Writing octets to the front of a slice.
 
-use super::Error;
+use super::{Error, copy};
 
 /// A cursor over a borrowed buffer. All multi-octet integers are big-endian.
 #[derive(Debug)]
@@ -42,7 +42,7 @@ impl<'a> Writer<'a> {
 
     /// Appends `octets`.
     pub fn put(&mut self, octets: &[u8]) -> Result<(), Error> {
-        self.reserve(octets.len())?.copy_from_slice(octets);
+        copy(octets, self.reserve(octets.len())?);
         Ok(())
     }
 
