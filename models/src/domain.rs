@@ -3,6 +3,7 @@
 //! The hot path is: take the next event, match on its kind, run a plain function over typed
 //! component access. The access is prepared once per window, never once per event.
 
+mod foresight;
 mod mdms;
 mod visit;
 
@@ -13,10 +14,10 @@ use bevy_ecs::query::{With, Without};
 use bevy_ecs::system::{Query, SystemState};
 use bevy_ecs::world::World;
 
+use foresight::Foresight;
+
 use crate::attack::{Attack, Attackers};
 use crate::cell::Cell;
-use firmware::memory::Visitor;
-
 use crate::concentrator::{Admission, Concentrator, ConcentratorHost};
 use crate::context::{self, Context, DATAGRAM_MAX, Exchange, Kind};
 use crate::datagram::{Datagram, Pool};
@@ -25,7 +26,6 @@ use crate::fleet::{Action, By, Fleet, MeterCommand};
 use crate::headend::{Instance, InstanceHost};
 use crate::link::segment::Held;
 use crate::meter::{MeterHost, MeterQuery, Placement};
-use crate::prefetch::Prefetch;
 use crate::spawn;
 use crate::telemetry::{CommandRecord, KeyRecord, RequestRecord, Side, Telemetry};
 use crate::time::Time;
@@ -303,10 +303,24 @@ impl<A: Agenda> Domain<A> {
                 && following.time != foreseen
             {
                 foreseen = following.time;
-                foresee(fleet, entities, &meters, &instances, following);
+                let ahead = Foresight {
+                    fleet,
+                    entities,
+                    meters: &meters,
+                    instances: &instances,
+                    pool: context.pool,
+                };
+                ahead.fetch_components(following);
             }
             if let Some(next) = context.agenda.upcoming() {
-                foresee_beyond(fleet, entities, &meters, &instances, next);
+                let ahead = Foresight {
+                    fleet,
+                    entities,
+                    meters: &meters,
+                    instances: &instances,
+                    pool: context.pool,
+                };
+                ahead.fetch_beyond(next);
             }
             let kind = Kind::of(&event).expect("the models post no event of another kind");
             let print = match kind {
@@ -584,60 +598,6 @@ fn post_sessions<A: Agenda>(fleet: &Fleet, instance: &mut Instance, agenda: &mut
                 agenda.post(context::event(time, kind, entity, entity, posted, rank));
             }
         }
-    }
-}
-
-/// Fetches what `event`, the one after the next, is going to need at a meter and soon afterwards at
-/// its instance.
-fn foresee(
-    fleet: &Fleet,
-    entities: &[Option<Entity>],
-    meters: &Meters<'_, '_>,
-    instances: &Instances<'_, '_>,
-    event: &Event,
-) {
-    let meter = event.target;
-    if meter >= fleet.meters() {
-        return;
-    }
-    if let Some(entity) = entities[meter as usize]
-        && let Ok(meter) = meters.get(entity)
-    {
-        Prefetch.visit(meter.placement);
-        Prefetch.visit(meter.firmware);
-        Prefetch.visit(meter.processor);
-        Prefetch.visit(meter.supply);
-        Prefetch.visit(meter.uplink);
-        Prefetch.visit(meter.premise);
-    }
-    let peer = fleet.instance_entity(fleet.instance_of(meter));
-    if let Some(entity) = entities[peer as usize]
-        && let Ok(instance) = instances.get(entity)
-    {
-        instance.visit_peer(fleet.rank_of(meter), &mut Prefetch);
-    }
-}
-
-/// Fetches what the components that `next` is going to need refer to.
-fn foresee_beyond(
-    fleet: &Fleet,
-    entities: &[Option<Entity>],
-    meters: &Meters<'_, '_>,
-    instances: &Instances<'_, '_>,
-    next: &Event,
-) {
-    let Some(&Some(entity)) = entities.get(next.target as usize) else {
-        return;
-    };
-    if next.target < fleet.meters() {
-        if let Ok(meter) = meters.get(entity) {
-            meter.firmware.image.visit_memory(&mut Prefetch);
-        }
-    } else if next.source < fleet.meters()
-        && let Ok(instance) = instances.get(entity)
-    {
-        let rank = fleet.rank_of(next.source);
-        instance.image.visit_memory(rank, &mut Prefetch);
     }
 }
 

@@ -13,6 +13,9 @@
 //! nothing is estimated; without `perf` the share is left out. At 1,000 samples its standard error
 //! is 1.6 percentage points.
 
+#[path = "fleet_day/floor.rs"]
+mod floor;
+
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -24,6 +27,8 @@ use sim::scenario;
 const ONE_RUN: &str = "METERSTORM_BENCH_RUN";
 /// Meters of the run in which `perf` looks for the firmware.
 const SAMPLED_METERS: u32 = 1_000;
+/// Meters of the floor.
+const FLOOR_METERS: u32 = 10_000;
 /// Units of processor time in `/proc/self/stat`: `USER_HZ`, which Linux fixes at 100.
 const TICKS_PER_S: f64 = 100.0;
 
@@ -57,6 +62,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     }
     print_growth(&costs);
+    print_floor(&costs);
     match firmware_share() {
         Some((share, samples)) => println!("inside firmware {share:.1} % of {samples} samples"),
         None => println!("inside firmware not measured: `perf` does not work here"),
@@ -174,6 +180,26 @@ fn print_growth(costs: &[Cost]) {
             pair[0].meters
         );
     }
+}
+
+/// How many times the least that the day can cost it costs.
+fn print_floor(costs: &[Cost]) {
+    let Some(cost) = costs
+        .iter()
+        .find(|cost| cost.meters == FLOOR_METERS && cost.threads == 1)
+    else {
+        return;
+    };
+    let best = |ciphers| {
+        let runs = (0..3).map(|_| floor::ms_per_day(FLOOR_METERS, ciphers));
+        runs.fold(f64::INFINITY, f64::min)
+    };
+    let (bare, floor) = (best(false), best(true));
+    let ms = cost.cpu_s * 1e3 / f64::from(cost.meters);
+    println!(
+        "floor {floor:.3} ms per meter and day, {bare:.3} ms without ciphers; the day is {:.2} floors",
+        ms / floor
+    );
 }
 
 /// Percentage of samples with the firmware on the stack, and the number of samples.

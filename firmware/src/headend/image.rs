@@ -158,11 +158,12 @@ impl Headend {
     }
 
     /// Shows `visitor` what the next message of the meter with this rank needs beyond that.
-    pub fn visit_memory(&self, rank: u32, visitor: &mut impl Visitor) {
+    pub fn visit_memory(&self, rank: u32, channel: Channel, visitor: &mut impl Visitor) {
         let subscriber = self.subscribers.get(rank);
-        subscriber.keys.visit_memory(visitor);
-        if let Some(session) = subscriber.session {
-            self.paa.visit_memory(session, visitor);
+        match (channel, subscriber.session) {
+            (Channel::C1222, _) => subscriber.keys.visit_memory(visitor),
+            (Channel::Pana, Some(session)) => self.paa.visit_memory(session, visitor),
+            (Channel::Pana, None) => {}
         }
     }
 

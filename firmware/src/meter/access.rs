@@ -2,6 +2,7 @@
 
 use crate::eap::Peer;
 use crate::eap::psk::PskPeer;
+use crate::memory::Visitor;
 use crate::meter::config::{Config, Reauthentication};
 use crate::pana::{self, CloseCause, Pac, PacEvent, PacState};
 use crate::time::{Duration, Instant, earlier};
@@ -103,6 +104,14 @@ impl Access {
     /// Whether anything but PANA may pass (RFC 5191 §2).
     pub(super) fn is_open(&self) -> bool {
         self.pac.has_access()
+    }
+
+    /// Shows `visitor` what is looked at between authentications.
+    pub(super) fn visit_idle(&self, visitor: &mut impl Visitor) {
+        self.pac.visit_idle(visitor);
+        visitor.visit(&self.reauthenticate_at);
+        visitor.visit(&self.restart_at);
+        visitor.visit(&self.terminated);
     }
 
     /// The PANA SA.

@@ -22,6 +22,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use crate::eap;
+use crate::memory::Visitor;
 use crate::{Duration, Env, Instant};
 
 use super::Reject;
@@ -245,6 +246,15 @@ impl<M: eap::PeerMethod> Pac<M> {
     /// Whether the PAA has granted access and it has not ended.
     pub const fn has_access(&self) -> bool {
         self.security.association.is_some()
+    }
+
+    /// Shows `visitor` what is looked at between messages of its own.
+    pub fn visit_idle(&self, visitor: &mut impl Visitor) {
+        visitor.visit(&self.security.association);
+        visitor.visit(&self.exchange);
+        visitor.visit(&self.deadlines);
+        visitor.visit(&self.events);
+        visitor.visit(&self.state);
     }
 
     /// The session identifier, zero before there is one.
