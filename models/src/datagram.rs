@@ -70,11 +70,6 @@ impl Pool {
         &mut self.slots[handle.0 as usize]
     }
 
-    /// The datagram, if there has ever been one with this handle.
-    pub fn get(&self, handle: Handle) -> Option<&Datagram> {
-        self.slots.get(handle.0 as usize)
-    }
-
     /// Gives the slot of `handle` back.
     pub fn release(&mut self, handle: Handle) {
         self.free.push(handle.0);

@@ -14,7 +14,7 @@ use bevy_ecs::query::{With, Without};
 use bevy_ecs::system::{Query, SystemState};
 use bevy_ecs::world::World;
 
-use foresight::Foresight;
+use foresight::{Foreseen, Foresight};
 
 use crate::attack::{Attack, Attackers};
 use crate::cell::Cell;
@@ -74,6 +74,7 @@ pub struct Domain<A> {
     cells: Vec<Option<Cell>>,
     telemetry: Telemetry,
     scratch: Vec<u8>,
+    foreseen: Foreseen,
 }
 
 impl<A: Agenda> Domain<A> {
@@ -132,6 +133,7 @@ impl<A: Agenda> Domain<A> {
             attackers,
             telemetry: Telemetry::default(),
             scratch: vec![0; DATAGRAM_MAX],
+            foreseen: Foreseen::default(),
         };
         domain.post_first_events();
         let (fleet, pool) = (&domain.fleet, &mut domain.pool);
@@ -275,6 +277,7 @@ impl<A: Agenda> Domain<A> {
             cells,
             telemetry,
             scratch,
+            foreseen,
         } = self;
         let (mut meters, mut instances, mut concentrators) =
             access.get_mut(world).expect("queries are always valid");
@@ -296,32 +299,14 @@ impl<A: Agenda> Domain<A> {
             repetitions: 0,
             stop: None,
         };
-        // The time of the last event that was foreseen: most stay two ahead for a while.
-        let mut foreseen = Time::FAR_FUTURE;
         while let Some(event) = context.agenda.pop_before(end) {
-            if let Some(following) = context.agenda.following()
-                && following.time != foreseen
-            {
-                foreseen = following.time;
-                let ahead = Foresight {
-                    fleet,
-                    entities,
-                    meters: &meters,
-                    instances: &instances,
-                    pool: context.pool,
-                };
-                ahead.fetch_components(following);
+            Foresight {
+                fleet,
+                entities,
+                meters: &meters,
+                instances: &instances,
             }
-            if let Some(next) = context.agenda.upcoming() {
-                let ahead = Foresight {
-                    fleet,
-                    entities,
-                    meters: &meters,
-                    instances: &instances,
-                    pool: context.pool,
-                };
-                ahead.fetch_beyond(next);
-            }
+            .fetch(context.agenda.upcoming(), foreseen);
             let kind = Kind::of(&event).expect("the models post no event of another kind");
             let print = match kind {
                 Kind::Arrive | Kind::Offer | Kind::Inject => {

@@ -64,14 +64,10 @@ pub trait Agenda {
     /// Takes the first event in key order whose time is before `end`.
     fn pop_before(&mut self, end: Time) -> Option<Event>;
 
-    /// An event that is probably taken soon, as far as that is known without effort.
-    fn upcoming(&self) -> Option<&Event> {
-        None
-    }
-
-    /// An event that is probably taken after [`upcoming`](Self::upcoming), known as cheaply.
-    fn following(&self) -> Option<&Event> {
-        None
+    /// Two events posted long ago that are going to be taken soon, the earlier one first, as far as
+    /// that is known without effort. Others may come before them.
+    fn upcoming(&self) -> [Option<&Event>; 2] {
+        [None; 2]
     }
 
     /// The time of the first event, if any.

@@ -157,14 +157,9 @@ impl Headend {
         visitor.visit(self.subscribers.get(rank));
     }
 
-    /// Shows `visitor` what the next message of the meter with this rank needs beyond that.
-    pub fn visit_memory(&self, rank: u32, channel: Channel, visitor: &mut impl Visitor) {
-        let subscriber = self.subscribers.get(rank);
-        match (channel, subscriber.session) {
-            (Channel::C1222, _) => subscriber.keys.visit_memory(visitor),
-            (Channel::Pana, Some(session)) => self.paa.visit_memory(session, visitor),
-            (Channel::Pana, None) => {}
-        }
+    /// Shows `visitor` the key that the next message of the meter with this rank is protected with.
+    pub fn visit_keys(&self, rank: u32, visitor: &mut impl Visitor) {
+        self.subscribers.get(rank).keys.visit_memory(visitor);
     }
 
     /// Takes the UDP payload of a datagram; `utc` is the time in seconds since 1970.

@@ -133,24 +133,19 @@ impl Meter {
         self.device.metrology()
     }
 
-    /// Shows `visitor` what of the image the next message of `channel` needs.
-    pub fn visit_image(&self, channel: Channel, visitor: &mut impl Visitor) {
-        match channel {
-            Channel::Pana => visitor.visit(self),
-            Channel::C1222 => {
-                self.access.visit_idle(visitor);
-                visitor.visit(&self.keys);
-                visitor.visit(&self.reporter);
-                visitor.visit(&self.device);
-                visitor.visit(&self.title);
-                visitor.visit(&self.events);
-                visitor.visit(&self.config);
-            }
-        }
+    /// Shows `visitor` what of the image is looked at between authentications.
+    pub fn visit_idle(&self, visitor: &mut impl Visitor) {
+        self.access.visit_idle(visitor);
+        visitor.visit(&self.keys);
+        visitor.visit(&self.reporter);
+        visitor.visit(&self.device);
+        visitor.visit(&self.title);
+        visitor.visit(&self.events);
+        visitor.visit(&self.config);
     }
 
-    /// Shows `visitor` what the next message needs beyond the image, which is at hand already.
-    pub fn visit_memory(&self, visitor: &mut impl Visitor) {
+    /// Shows `visitor` the key that the next message is protected with.
+    pub fn visit_keys(&self, visitor: &mut impl Visitor) {
         self.keys.visit_memory(visitor);
     }
 

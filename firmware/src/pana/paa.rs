@@ -20,7 +20,6 @@ use hashbrown::HashMap;
 
 use crate::crypto::{Integrity, MacKey, Secret, Work};
 use crate::eap;
-use crate::memory::Visitor;
 use crate::{Env, Instant};
 
 use super::config::Config;
@@ -220,13 +219,6 @@ impl<M: eap::ServerMethod> Paa<M> {
     /// A session that has not disappeared.
     pub fn session(&self, session: SessionRef) -> Option<&PaaSession<M>> {
         Some(&self.entry(session)?.session)
-    }
-
-    /// Shows `visitor` what is kept about `session`.
-    pub fn visit_memory(&self, session: SessionRef, visitor: &mut impl Visitor) {
-        if let Some(slot) = self.slots.get(session.slot() as usize) {
-            visitor.visit(slot);
-        }
     }
 
     /// The session with the identifier `session_id`.

@@ -1,15 +1,18 @@
 //! Fetching what the next events are going to need while others are handled.
+//!
+//! A timer that was set long ago begins an exchange of messages between a meter and its instance,
+//! which both have left the caches since. Their components are fetched while two more events lie
+//! before it, and what these refer to while one more does; the rest of the exchange finds it there.
 
 use bevy_ecs::entity::Entity;
 
 use super::{Instances, Meters};
-use crate::context::{self, Kind};
-use crate::datagram::{PANA_PORT, Pool};
+use crate::context::Kind;
 use crate::event::Event;
 use crate::fleet::Fleet;
 use crate::prefetch::Prefetch;
+use crate::time::Time;
 use firmware::memory::Visitor;
-use firmware::meter::Channel;
 
 /// Where it is known what events are going to need.
 pub(super) struct Foresight<'a, 'w, 's> {
@@ -17,69 +20,75 @@ pub(super) struct Foresight<'a, 'w, 's> {
     pub(super) entities: &'a [Option<Entity>],
     pub(super) meters: &'a Meters<'w, 's>,
     pub(super) instances: &'a Instances<'w, 's>,
-    pub(super) pool: &'a Pool,
 }
 
+/// The times of the events that memory has been fetched for, the nearer one first.
+#[derive(Default)]
+pub(super) struct Foreseen([Time; 2]);
+
 impl Foresight<'_, '_, '_> {
-    /// Fetches the components that `event`, the one after the next, is going to need.
-    pub(super) fn fetch_components(&self, event: &Event) {
-        let Some(&Some(entity)) = self.entities.get(event.target as usize) else {
+    /// Fetches what the events that come up need, unless that has been done.
+    #[inline]
+    pub(super) fn fetch(&self, upcoming: [Option<&Event>; 2], foreseen: &mut Foreseen) {
+        let [next, following] = upcoming;
+        let [nearer, farther] = &mut foreseen.0;
+        if let Some(event) = following.filter(|event| event.time != *farther) {
+            *farther = event.time;
+            self.fetch_components(event);
+        }
+        if let Some(event) = next.filter(|event| event.time != *nearer) {
+            *nearer = event.time;
+            self.fetch_beyond(event);
+        }
+    }
+
+    /// Fetches components of a meter, and what its instance keeps about it.
+    fn fetch_components(&self, event: &Event) {
+        if event.target >= self.fleet.meters() {
             return;
-        };
-        if event.target < self.fleet.meters() {
-            let Ok(meter) = self.meters.get(entity) else {
-                return;
-            };
+        }
+        if let Some(entity) = self.entities[event.target as usize]
+            && let Ok(meter) = self.meters.get(entity)
+        {
             Prefetch.visit(meter.placement);
             Prefetch.visit(meter.processor);
             Prefetch.visit(meter.supply);
             Prefetch.visit(meter.uplink);
-            let firmware = meter.firmware;
-            Prefetch.visit(&firmware.entropy);
-            Prefetch.visit(&firmware.attempt);
-            firmware
-                .image
-                .visit_image(self.channel(event), &mut Prefetch);
+            Prefetch.visit(&meter.firmware.entropy);
+            Prefetch.visit(&meter.firmware.attempt);
+            meter.firmware.image.visit_idle(&mut Prefetch);
             if Kind::of(event) == Some(Kind::Interval) {
                 Prefetch.visit(meter.premise);
             }
-            // Nearly all that a meter does leads to a datagram for its instance.
-            let peer = self
-                .fleet
-                .instance_entity(self.fleet.instance_of(event.target));
-            if let Some(Some(entity)) = self.entities.get(peer as usize)
-                && let Ok(instance) = self.instances.get(*entity)
-            {
-                instance.visit_peer(self.fleet.rank_of(event.target), &mut Prefetch);
-            }
         }
-    }
-
-    /// Fetches what the components that `next` is going to need refer to.
-    pub(super) fn fetch_beyond(&self, next: &Event) {
-        let Some(&Some(entity)) = self.entities.get(next.target as usize) else {
-            return;
-        };
-        if next.target < self.fleet.meters() {
-            if let Ok(meter) = self.meters.get(entity) {
-                meter.firmware.image.visit_memory(&mut Prefetch);
-            }
-        } else if next.source < self.fleet.meters()
+        let peer = self
+            .fleet
+            .instance_entity(self.fleet.instance_of(event.target));
+        if let Some(entity) = self.entities[peer as usize]
             && let Ok(instance) = self.instances.get(entity)
         {
-            let rank = self.fleet.rank_of(next.source);
-            instance
-                .image
-                .visit_memory(rank, self.channel(next), &mut Prefetch);
+            instance.visit_peer(self.fleet.rank_of(event.target), &mut Prefetch);
         }
     }
 
-    /// Which of a node's protocols an event concerns; timers mostly concern the traffic.
-    fn channel(&self, event: &Event) -> Channel {
-        let arrives = Kind::of(event) == Some(Kind::Arrive);
-        match self.pool.get(context::handle(event)) {
-            Some(datagram) if arrives && datagram.destination.port() == PANA_PORT => Channel::Pana,
-            _ => Channel::C1222,
+    /// Fetches the keys of both sides.
+    fn fetch_beyond(&self, event: &Event) {
+        if event.target >= self.fleet.meters() {
+            return;
+        }
+        if let Some(entity) = self.entities[event.target as usize]
+            && let Ok(meter) = self.meters.get(entity)
+        {
+            meter.firmware.image.visit_keys(&mut Prefetch);
+        }
+        let peer = self
+            .fleet
+            .instance_entity(self.fleet.instance_of(event.target));
+        if let Some(entity) = self.entities[peer as usize]
+            && let Ok(instance) = self.instances.get(entity)
+        {
+            let rank = self.fleet.rank_of(event.target);
+            instance.image.visit_keys(rank, &mut Prefetch);
         }
     }
 }

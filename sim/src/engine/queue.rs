@@ -357,19 +357,11 @@ impl Agenda for TimingWheel {
         }
     }
 
-    fn upcoming(&self) -> Option<&Event> {
-        let late = self.late.peek().map(|late| &late.0);
-        match (self.sorted.last(), late) {
-            (Some(sorted), Some(late)) if order(sorted, late).is_lt() => Some(sorted),
-            (sorted, late) => late.or(sorted),
-        }
-    }
-
-    fn following(&self) -> Option<&Event> {
-        // What was posted late has just been dealt with, so its memory is at hand: what matters is
-        // what was filed long ago.
-        let at = self.sorted.len().checked_sub(2)?;
-        self.sorted.get(at)
+    // What was posted late has just been dealt with, so its memory is at hand: what matters is what
+    // was filed long ago.
+    fn upcoming(&self) -> [Option<&Event>; 2] {
+        let mut last = self.sorted.iter().rev();
+        [last.next(), last.next()]
     }
 
     fn next_time(&mut self) -> Option<Time> {
