@@ -6,6 +6,8 @@ mod charts;
 mod damage;
 #[path = "dissect/homes.rs"]
 mod homes;
+#[path = "common/raw_ip.rs"]
+mod raw_ip;
 #[path = "dissect/vectors.rs"]
 mod vectors;
 
@@ -95,16 +97,7 @@ fn verified(frames: &[Frame], name: &str) -> (usize, usize) {
 
 /// A capture on raw IP with one packet per datagram.
 fn pcapng_of(datagrams: &[(SocketAddr, SocketAddr, Vec<u8>)]) -> Vec<u8> {
-    let mut file = Vec::new();
-    let mut writer = Writer::new(&mut file, "test", Some(0)).expect("a header");
-    let interface = Interface {
-        name: "test",
-        description: "",
-        link_type: RAW_IP,
-        fcs_octets: 0,
-    };
-    writer.interface(&interface).expect("an interface");
-    for (time_ns, (source, destination, payload)) in (0..).zip(datagrams) {
+    raw_ip::pcapng(datagrams.iter().map(|(source, destination, payload)| {
         let mut octets = Vec::new();
         match (source, destination) {
             (SocketAddr::V4(source), SocketAddr::V4(destination)) => {
@@ -112,18 +105,8 @@ fn pcapng_of(datagrams: &[(SocketAddr, SocketAddr, Vec<u8>)]) -> Vec<u8> {
             }
             _ => ipv6(&mut octets, (*source, *destination), payload),
         }
-        let packet = Packet {
-            interface: 0,
-            time_ns,
-            inbound: true,
-            octets: &octets,
-            original_octets: octets.len() as u32,
-            comment: "",
-        };
-        writer.packet(&packet).expect("a packet");
-    }
-    drop(writer);
-    file
+        octets
+    }))
 }
 
 /// IPv6 and UDP headers without a checksum (RFC 8200 §3).

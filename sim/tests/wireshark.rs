@@ -3,17 +3,18 @@
 //! Needs the Debian package `tshark`. Without it the tests say that they were skipped, unless the
 //! environment has `CI=true`: there they fail.
 
+#[path = "common/raw_ip.rs"]
+mod raw_ip;
 #[path = "common/tool.rs"]
 mod tool;
 
 use std::collections::BTreeSet;
-use std::fs::{self, File};
+use std::fs;
 use std::net::{SocketAddr, SocketAddrV4};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use sim::capture::frame;
-use sim::capture::pcapng::{Interface, Packet, RAW_IP, Writer};
 use sim::run::{Options, run};
 use sim::scenario::{load, load_text};
 use tool::tool;
@@ -93,29 +94,12 @@ fn capture(folder: &Path, loaded: &sim::scenario::Loaded) -> PathBuf {
 
 /// Writes datagrams as an interface of raw IP would have seen them.
 fn write(file: &Path, datagrams: &[(SocketAddrV4, SocketAddrV4, Vec<u8>)]) {
-    let out = File::create(file).expect("a file");
-    let mut writer = Writer::new(out, "test", None).expect("a header");
-    let interface = Interface {
-        name: "test",
-        description: "",
-        link_type: RAW_IP,
-        fcs_octets: 0,
-    };
-    writer.interface(&interface).expect("an interface");
-    for (time_ns, (source, destination, payload)) in (0..).zip(datagrams) {
+    let capture = raw_ip::pcapng(datagrams.iter().map(|(source, destination, payload)| {
         let mut octets = Vec::new();
         frame::ipv4(&mut octets, (*source, *destination), payload);
-        let packet = Packet {
-            interface: 0,
-            time_ns,
-            inbound: true,
-            octets: &octets,
-            original_octets: octets.len() as u32,
-            comment: "",
-        };
-        writer.packet(&packet).expect("a packet");
-    }
-    writer.flush().expect("the file is complete");
+        octets
+    }));
+    fs::write(file, capture).expect("a file");
 }
 
 /// Every message of `protocol` is dissected as such, and C12.22 of each meter opens with its keys.

@@ -144,8 +144,6 @@ impl Images {
                 });
             }
         }
-        let heights = series.iter().flat_map(|series| &series.points);
-        let heights: Vec<f64> = heights.map(|(_, y)| *y).collect();
         let caption = format!(
             "Meters that have agreed to take an image, that have all of it, and that run it, added \
              up per {}. Each wave is a rise of its own.",
@@ -156,12 +154,7 @@ impl Images {
             title: "Progress of images",
             caption: &caption,
         };
-        let plot = Lines {
-            x: Axis::time(0.0, run.end_s()),
-            y: Axis::linear("Meters", "meters", heights.into_iter()).counted(),
-            series,
-            events: run.events(),
-        };
+        let plot = run.counts_over_time("Meters", "meters", series);
         Figure::new(about, Size::Wide, &plot)
     }
 

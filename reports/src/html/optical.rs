@@ -187,8 +187,6 @@ fn passwords(run: &Run, frame: &DataFrame) -> PolarsResult<Option<Figure>> {
             points: bins.added_up(lockouts.map(|(end, _)| *end)),
         },
     ];
-    let heights = series.iter().flat_map(|series| &series.points);
-    let heights: Vec<f64> = heights.map(|(_, y)| *y).collect();
     let caption = format!(
         "Passwords that meters judged wrong, and sessions in which one of them locked the port, at \
          the end of their session, added up per {}.",
@@ -199,12 +197,7 @@ fn passwords(run: &Run, frame: &DataFrame) -> PolarsResult<Option<Figure>> {
         title: "Wrong passwords",
         caption: &caption,
     };
-    let plot = Lines {
-        x: Axis::time(0.0, run.end_s()),
-        y: Axis::linear("Added up", "count", heights.into_iter()).counted(),
-        series,
-        events: run.events(),
-    };
+    let plot = run.counts_over_time("Added up", "count", series);
     Ok(Some(Figure::new(about, Size::Wide, &plot)))
 }
 

@@ -192,8 +192,6 @@ impl Outages {
                 (over && deceived).then_some((from_s, told_s))
             }),
         ];
-        let heights = series.iter().flat_map(|series| &series.points);
-        let heights: Vec<f64> = heights.map(|(_, y)| *y).collect();
         let caption = format!(
             "Meters in an outage that is long enough to be reported, at the end of each {}: those \
              without mains, those of them that the head-end has heard, and those that it still \
@@ -205,12 +203,7 @@ impl Outages {
             title: "Meters without mains",
             caption: &caption,
         };
-        let plot = Lines {
-            x: Axis::time(0.0, run.end_s()),
-            y: Axis::linear("Meters", "meters", heights.into_iter()).counted(),
-            series,
-            events: run.events(),
-        };
+        let plot = run.counts_over_time("Meters", "meters", series);
         Figure::new(about, Size::Wide, &plot)
     }
 

@@ -68,19 +68,13 @@ fn orders(run: &Run, frame: &DataFrame) -> PolarsResult<Figure> {
             points,
         });
     }
-    let heights: Vec<f64> = heights(&series).collect();
     let caption = format!("Orders to limit load, added up per {}.", bins.say());
     let about = About {
         id: "response-orders",
         title: "Orders and what came of them",
         caption: &caption,
     };
-    let plot = Lines {
-        x: Axis::time(0.0, run.end_s()),
-        y: Axis::linear("Orders", "orders", heights.into_iter()).counted(),
-        series,
-        events: run.events(),
-    };
+    let plot = run.counts_over_time("Orders", "orders", series);
     Ok(Figure::new(about, Size::Half, &plot))
 }
 

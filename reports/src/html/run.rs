@@ -6,7 +6,7 @@ use std::path::Path;
 use polars::prelude::{DataFrame, DataType, PolarsResult};
 use serde_json::Value;
 
-use crate::plot::Event;
+use crate::plot::{Axis, Event, Lines, Series};
 use crate::schema::TableDef;
 use crate::{Error, Results, Summary};
 
@@ -80,6 +80,18 @@ impl Run {
     /// Whether the run ended as planned.
     pub(super) fn is_complete(&self) -> bool {
         self.manifest["complete"].as_bool().unwrap_or(false)
+    }
+
+    /// Counts over the run, with the scenario's timeline.
+    pub(super) fn counts_over_time(&self, title: &str, unit: &str, series: Vec<Series>) -> Lines {
+        let heights = series.iter().flat_map(|series| &series.points);
+        let y = Axis::linear(title, unit, heights.map(|(_, y)| *y)).counted();
+        Lines {
+            x: Axis::time(0.0, self.end_s()),
+            y,
+            series,
+            events: self.events(),
+        }
     }
 
     /// What the scenario's timeline did, in order.

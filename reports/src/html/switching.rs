@@ -94,13 +94,7 @@ fn orders(run: &Run, frame: &DataFrame) -> PolarsResult<Figure> {
         title: "Orders and their effect",
         caption: &caption,
     };
-    let heights: Vec<f64> = heights(&series).collect();
-    let plot = Lines {
-        x: Axis::time(0.0, run.end_s()),
-        y: Axis::linear("Orders", "orders", heights.into_iter()).counted(),
-        series,
-        events: run.events(),
-    };
+    let plot = run.counts_over_time("Orders", "orders", series);
     Ok(Figure::new(about, Size::Half, &plot))
 }
 
