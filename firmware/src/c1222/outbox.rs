@@ -11,9 +11,6 @@ use crate::wire::Error;
 /// Octets of an APDU or segment that pass every path: 576 without the headers of IPv4 and UDP.
 pub const DATAGRAM_LEN_DEFAULT: usize = 548;
 
-/// Octets of the memory that is kept for the next APDU; ordinary reports are shorter.
-const KEPT_MAX: usize = 256;
-
 /// One APDU that waits to be sent.
 #[derive(Debug, Default)]
 pub struct Outbox {
@@ -33,9 +30,10 @@ impl Outbox {
     }
 
     /// Throws away what has not been fetched.
+    ///
+    /// No memory is kept for the next APDU: among many meters few have one at a time.
     pub fn clear(&mut self) {
-        self.apdu.clear();
-        self.apdu.shrink_to(KEPT_MAX);
+        self.apdu = Vec::new();
         self.sent = 0;
     }
 
