@@ -49,7 +49,7 @@ pub struct EaxPrimeKey {
 }
 
 impl EaxPrimeKey {
-    /// Expands `key`: one key schedule and one block encryption.
+    /// Derives the subkeys of `key`: one key schedule and one block encryption.
     pub fn new(key: &[u8; 16], work: &mut Work) -> Self {
         let aes = AesKey::new(key, work);
         let mut l = [0; 16];

@@ -1,9 +1,10 @@
 //! Cryptography with a work counter.
 //!
 //! Every operation adds the block-cipher and hash-block operations that it performed to a
-//! [`Work`], from which a cost model derives processor time and energy. Keys expand their
-//! schedule once, when they are made; secrets zeroise on drop, never print and compare in
-//! constant time.
+//! [`Work`], from which a cost model derives processor time and energy. Secrets zeroise on drop,
+//! never print and compare in constant time. [`AesKey`] and [`CmacKey`] hold their schedules;
+//! an [`EaxPrimeKey`](eax_prime::EaxPrimeKey), which every meter has for hours, is expanded for
+//! each message, and the `eax` crate expands an [`EaxKey`] itself.
 //!
 //! The AES block, CCM*, CMAC, EAX and the hashes come from the RustCrypto crates. [`eax_prime`],
 //! which no crate offers, is written here on the block function, and HMAC on the compression

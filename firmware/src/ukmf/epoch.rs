@@ -201,7 +201,7 @@ impl Epoch {
         &self.summary
     }
 
-    /// The expanded key, unless it has been erased.
+    /// The key, unless it has been erased.
     pub const fn key(&self) -> Option<&EaxPrimeKey> {
         self.key.as_ref()
     }
