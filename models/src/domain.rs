@@ -3,17 +3,18 @@
 //! The hot path is: take the next event, match on its kind, run a plain function over typed
 //! component access. The access is prepared once per window, never once per event.
 
+mod entities;
 mod foresight;
 mod mdms;
 mod visit;
 
 use std::sync::Arc;
 
-use bevy_ecs::entity::Entity;
 use bevy_ecs::query::{With, Without};
 use bevy_ecs::system::{Query, SystemState};
 use bevy_ecs::world::World;
 
+use entities::Entities;
 use foresight::{Foreseen, Foresight};
 
 use crate::attack::{Attack, Attackers};
@@ -65,8 +66,7 @@ pub struct Domain<A> {
     index: usize,
     world: World,
     access: Access,
-    /// ECS entities by entity number of the models; only those of this domain are set.
-    entities: Vec<Option<Entity>>,
+    entities: Entities,
     agenda: A,
     pool: Pool,
     attackers: Attackers,
@@ -81,22 +81,22 @@ impl<A: Agenda> Domain<A> {
     /// Builds domain `index` of the fleet and posts its first events to `agenda`.
     pub fn new(fleet: Arc<Fleet>, index: usize, agenda: A) -> Self {
         let mut world = World::new();
-        let mut entities = vec![None; fleet.entities() as usize];
+        let mut entities = Entities::new(&fleet);
         for instance in 0..fleet.headend.instances {
             if fleet.domain_of_instance(instance) == index {
                 let entity = world.spawn(spawn::instance(&fleet, instance)).id();
-                entities[fleet.instance_entity(instance) as usize] = Some(entity);
+                entities.insert(fleet.instance_entity(instance), entity);
             }
         }
         for meter in 0..fleet.meters() {
             if fleet.domain_of_meter(meter) == index {
-                entities[meter as usize] = Some(world.spawn(spawn::meter(&fleet, meter)).id());
+                entities.insert(meter, world.spawn(spawn::meter(&fleet, meter)).id());
             }
         }
         for concentrator in 0..fleet.meshes.len() {
             if fleet.domain_of_concentrator(concentrator) == index {
                 let entity = world.spawn(spawn::concentrator(&fleet, concentrator)).id();
-                entities[fleet.concentrator_entity(concentrator) as usize] = Some(entity);
+                entities.insert(fleet.concentrator_entity(concentrator), entity);
             }
         }
         let instances = 0..fleet.headend.instances;
@@ -105,7 +105,8 @@ impl<A: Agenda> Domain<A> {
         let access = SystemState::new(&mut world);
         for concentrator in 0..fleet.meshes.len() {
             if !attackers.is_empty() && fleet.domain_of_concentrator(concentrator) == index {
-                let entity = entities[fleet.concentrator_entity(concentrator) as usize]
+                let entity = entities
+                    .get(fleet.concentrator_entity(concentrator))
                     .expect("the concentrators of a domain are spawned");
                 let mut entity = world.entity_mut(entity);
                 let mut concentrator = entity
@@ -328,7 +329,8 @@ impl<A: Agenda> Domain<A> {
                     .handle(&event, kind, run_end, context.agenda);
                 continue;
             }
-            let entity = entities[event.target as usize]
+            let entity = entities
+                .get(event.target)
                 .expect("events are posted in the domain of their target");
             let now = event.time;
             if event.target < meters_end {
@@ -540,7 +542,9 @@ impl<A: Agenda> Domain<A> {
         for meter in &mut meters {
             let way = self.fleet.meshes.home(meter.placement.meter).map(|home| {
                 let entity = self.fleet.concentrator_entity(home.concentrator);
-                let entity = self.entities[entity as usize]
+                let entity = self
+                    .entities
+                    .get(entity)
                     .expect("a meter and its concentrator are in the same domain");
                 let concentrator = concentrators
                     .get(entity)

@@ -4,8 +4,7 @@
 //! which both have left the caches since. Their components are fetched while two more events lie
 //! before it, and what these refer to while one more does; the rest of the exchange finds it there.
 
-use bevy_ecs::entity::Entity;
-
+use super::entities::Entities;
 use super::{Instances, Meters};
 use crate::context::Kind;
 use crate::event::Event;
@@ -17,7 +16,7 @@ use firmware::memory::Visitor;
 /// Where it is known what events are going to need.
 pub(super) struct Foresight<'a, 'w, 's> {
     pub(super) fleet: &'a Fleet,
-    pub(super) entities: &'a [Option<Entity>],
+    pub(super) entities: &'a Entities,
     pub(super) meters: &'a Meters<'w, 's>,
     pub(super) instances: &'a Instances<'w, 's>,
 }
@@ -47,7 +46,7 @@ impl Foresight<'_, '_, '_> {
         if event.target >= self.fleet.meters() {
             return;
         }
-        if let Some(entity) = self.entities[event.target as usize]
+        if let Some(entity) = self.entities.get(event.target)
             && let Ok(meter) = self.meters.get(entity)
         {
             Prefetch.visit(meter.placement);
@@ -64,7 +63,7 @@ impl Foresight<'_, '_, '_> {
         let peer = self
             .fleet
             .instance_entity(self.fleet.instance_of(event.target));
-        if let Some(entity) = self.entities[peer as usize]
+        if let Some(entity) = self.entities.get(peer)
             && let Ok(instance) = self.instances.get(entity)
         {
             instance.visit_peer(self.fleet.rank_of(event.target), &mut Prefetch);
@@ -76,7 +75,7 @@ impl Foresight<'_, '_, '_> {
         if event.target >= self.fleet.meters() {
             return;
         }
-        if let Some(entity) = self.entities[event.target as usize]
+        if let Some(entity) = self.entities.get(event.target)
             && let Ok(meter) = self.meters.get(entity)
         {
             meter.firmware.image.visit_keys(&mut Prefetch);
@@ -84,7 +83,7 @@ impl Foresight<'_, '_, '_> {
         let peer = self
             .fleet
             .instance_entity(self.fleet.instance_of(event.target));
-        if let Some(entity) = self.entities[peer as usize]
+        if let Some(entity) = self.entities.get(peer)
             && let Ok(instance) = self.instances.get(entity)
         {
             let rank = self.fleet.rank_of(event.target);

@@ -72,7 +72,10 @@ impl<A: Agenda> Domain<A> {
             repetitions: 0,
             stop: None,
         };
-        let entity = self.entities[meter as usize].expect("the meter is in this domain");
+        let entity = self
+            .entities
+            .get(meter)
+            .expect("the meter is in this domain");
         let mut host = MeterHost {
             meter: meters.get_mut(entity).expect("meters are never despawned"),
             context: &mut context,

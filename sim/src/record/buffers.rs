@@ -1,13 +1,9 @@
 //! Records between two synchronisation points.
 
-use std::collections::BTreeMap;
-
-use firmware::han::Content;
-use models::link::Direction;
 use models::mdms::DayRecord;
 use models::telemetry::{
-    AttackRecord, AttackTraffic, AuthRecord, ImageRecord, KeyRecord, MessageRecord, NodeId,
-    OpticalRecord, ReadRecord, RegisterRecord, RequestRecord, TrafficCount,
+    AttackRecord, AuthRecord, ImageRecord, KeyRecord, MessageRecord, OpticalRecord, ReadRecord,
+    RegisterRecord, RequestRecord,
 };
 
 /// Records of a kind whose memory is kept from one synchronisation point to the next.
@@ -22,14 +18,10 @@ pub(super) struct Buffers {
     pub(super) reads: Vec<ReadRecord>,
     pub(super) registers: Vec<RegisterRecord>,
     pub(super) mdms: Vec<(u32, DayRecord)>,
-    pub(super) traffic: Vec<TrafficCount>,
     pub(super) attacks: Vec<AttackRecord>,
     pub(super) requests: Vec<RequestRecord>,
     pub(super) optical: Vec<OpticalRecord>,
     pub(super) images: Vec<ImageRecord>,
-    pub(super) home_traffic: BTreeMap<(Direction, Content), TrafficCount>,
-    pub(super) attack_traffic: BTreeMap<AttackTraffic, TrafficCount>,
-    pub(super) rejects: BTreeMap<(NodeId, &'static str, &'static str), u64>,
 }
 
 impl Buffers {

@@ -1,6 +1,8 @@
 //! What is counted in homes.
 
 use firmware::han::Content;
+use models::domain::Domain;
+use models::event::Agenda;
 use models::fleet::Fleet;
 use models::han::{HomeDevice, PROTOCOL};
 use models::link::Direction;
@@ -9,8 +11,7 @@ use models::time::Time;
 use reports::label;
 use reports::schema::tables::{HanRow, TrafficRow};
 
-use super::rows::{Bin, duration};
-use crate::run::FleetDomain;
+use super::rows::{Span, duration};
 
 /// Homes with a network.
 pub(super) fn homes(fleet: &Fleet) -> u64 {
@@ -21,7 +22,7 @@ pub(super) fn homes(fleet: &Fleet) -> u64 {
 pub(super) fn traffic(
     direction: Direction,
     content: Content,
-    bin: &Bin,
+    bin: &Span,
     count: &TrafficCount,
     homes: u64,
 ) -> TrafficRow {
@@ -46,29 +47,26 @@ pub(super) fn traffic(
     }
 }
 
-/// A row for each device of each home; what has been counted begins anew.
-pub(super) fn rows(fleet: &Fleet, domains: &mut [&mut FleetDomain], bin: &Bin) -> Vec<HanRow> {
+/// A row for each device of each home of a domain; what has been counted begins anew.
+pub(super) fn rows<A: Agenda>(fleet: &Fleet, world: &mut Domain<A>, bin: &Span) -> Vec<HanRow> {
     let end = Time((bin.start_ns + bin.width_ns) as u64);
     let mut rows = Vec::new();
-    for domain in domains.iter_mut() {
-        domain.world_mut().for_each_meter(|mut meter, _| {
-            let number = meter.placement.meter;
-            let plan = fleet.cohorts[usize::from(meter.placement.cohort)]
-                .han
-                .as_ref();
-            let (Some(home), Some(plan)) = (meter.premise.home.as_deref_mut(), plan) else {
-                return;
-            };
-            home.account(plan, end);
-            let devices = (0..).zip(&mut home.devices);
-            rows.extend(devices.map(|(slot, device)| row(number, slot, device, bin)));
-        });
-    }
-    rows.sort_by_key(|row| (row.meter, row.device));
+    world.for_each_meter(|mut meter, _| {
+        let number = meter.placement.meter;
+        let plan = fleet.cohorts[usize::from(meter.placement.cohort)]
+            .han
+            .as_ref();
+        let (Some(home), Some(plan)) = (meter.premise.home.as_deref_mut(), plan) else {
+            return;
+        };
+        home.account(plan, end);
+        let devices = (0..).zip(&mut home.devices);
+        rows.extend(devices.map(|(slot, device)| row(number, slot, device, bin)));
+    });
     rows
 }
 
-fn row(meter: u32, slot: u32, device: &mut HomeDevice, bin: &Bin) -> HanRow {
+fn row(meter: u32, slot: u32, device: &mut HomeDevice, bin: &Span) -> HanRow {
     let window = std::mem::take(&mut device.window);
     let shown = device.shown();
     HanRow {

@@ -4,6 +4,7 @@
 //! time. It orders what they observed by time and meter, so a file's octets depend neither on
 //! threads nor on how the fleet is divided into domains.
 
+mod bins;
 mod buffers;
 mod closing;
 mod feeders;
@@ -26,15 +27,18 @@ use models::distribution::FeederLoads;
 use models::fleet::Fleet;
 use models::link::Direction;
 use models::telemetry::{
-    KeyRecord, MessageRecord, NodeId, RegisterRecord, RequestRecord, Side, Telemetry, TrafficCount,
+    KeyRecord, MessageRecord, NodeId, RegisterRecord, RequestRecord, Side, Telemetry,
 };
-use models::time::{Duration, Time};
+use models::time::Time;
 use reports::schema::tables::{
     AttackRow, AuthRow, CommandRow, DemandRow, FeederRow, FirmwareRow, GridRow, HanRow, HeadendRow,
     KeyRow, MdmsRow, MessageRow, MeterRow, OpticalRow, OutageRow, ReadRow, RegisterRow, RejectRow,
     RequestRow, ResponseRow, TrafficRow,
 };
 use reports::{Error, Provenance, TableWriter};
+
+pub(crate) use bins::Bin;
+use rows::Span;
 
 use crate::run::FleetDomain;
 use crate::scenario::schema::{Keys, Table};
@@ -101,7 +105,6 @@ pub struct Recorder {
     writers: Writers,
     totals: Vec<MeterTotals>,
     counts: Counts,
-    bin_start: Time,
     /// Lanes or collision domains of each medium.
     channels: Vec<u64>,
     buffers: Buffers,
@@ -166,7 +169,6 @@ impl Recorder {
         };
         Ok(Self {
             channels: channels(&fleet),
-            bin_start: fleet.begin,
             fleet,
             keys,
             writers,
@@ -185,7 +187,10 @@ impl Recorder {
         self.meters_elsewhere = true;
     }
 
-    /// Takes what `domains` have observed up to `now`, which may be the end of a time bin.
+    /// Takes what `domains` have observed up to `now`.
+    ///
+    /// Time bins that have ended by then are written; with `bin_ends` also the present one, which
+    /// ends now.
     ///
     /// # Errors
     ///
@@ -196,17 +201,21 @@ impl Recorder {
         now: Time,
         bin_ends: bool,
     ) -> Result<(), Error> {
+        let mut bins: Vec<Bin> = Vec::new();
         for domain in domains.iter_mut() {
             self.take(domain.world_mut().telemetry_mut());
+            let own = domain.take_bins(now, bin_ends);
+            if bins.is_empty() {
+                bins = own;
+                continue;
+            }
+            for (bin, own) in bins.iter_mut().zip(own) {
+                bin.add(own);
+            }
         }
         self.write_records()?;
         self.buffers.shrink();
-        let bin = now.saturating_since(self.bin_start);
-        if bin_ends && !bin.is_zero() {
-            self.write_bins(domains, bin)?;
-            self.bin_start = now;
-        }
-        Ok(())
+        bins.into_iter().try_for_each(|bin| self.write_bin(bin))
     }
 
     /// Empties `telemetry`.
@@ -222,13 +231,6 @@ impl Recorder {
         gather(&mut buffers.requests, &mut telemetry.requests);
         gather(&mut buffers.optical, &mut telemetry.optical);
         gather(&mut buffers.images, &mut telemetry.images);
-        for (traffic, count) in std::mem::take(&mut telemetry.home_traffic) {
-            buffers.home_traffic.entry(traffic).or_default().add(&count);
-        }
-        for (traffic, count) in std::mem::take(&mut telemetry.attack_traffic) {
-            let sum = buffers.attack_traffic.entry(traffic);
-            sum.or_default().add(&count);
-        }
         self.feeder_loads.append(&mut telemetry.feeder_loads);
         self.outages.outages.append(&mut telemetry.outages);
         self.outages.notices.append(&mut telemetry.notices);
@@ -236,17 +238,6 @@ impl Recorder {
         switching.commands.append(&mut telemetry.commands);
         switching.switches.append(&mut telemetry.switches);
         switching.held.append(&mut telemetry.held);
-        for (node, count) in std::mem::take(&mut telemetry.rejects) {
-            *buffers.rejects.entry(node).or_default() += count;
-        }
-        if buffers.traffic.len() < telemetry.traffic.len() {
-            buffers
-                .traffic
-                .resize(telemetry.traffic.len(), TrafficCount::default());
-        }
-        for (sum, count) in buffers.traffic.iter_mut().zip(&mut telemetry.traffic) {
-            sum.add(&std::mem::take(count));
-        }
         for (sum, seen) in self.counts.taps.iter_mut().zip(&mut telemetry.taps) {
             let (frames, octets) = std::mem::take(seen);
             sum.0 += frames;
@@ -400,11 +391,10 @@ impl Recorder {
         Ok(())
     }
 
-    fn write_bins(&mut self, domains: &mut [&mut FleetDomain], bin: Duration) -> Result<(), Error> {
-        let bin = rows::Bin::new(self.bin_start, bin);
+    fn write_bin(&mut self, mut bin: Bin) -> Result<(), Error> {
+        let span = Span::new(bin.start, bin.width);
         let Self {
             fleet,
-            buffers,
             writers,
             channels,
             ..
@@ -413,45 +403,36 @@ impl Recorder {
             for direction in [Direction::Up, Direction::Down] {
                 for kind in MessageType::ALL {
                     let index = Telemetry::traffic_index(link, direction, kind);
-                    let count = buffers.traffic.get(index).copied().unwrap_or_default();
+                    let count = bin.traffic.get(index).copied().unwrap_or_default();
                     if count.frames > 0 {
                         let airtime = rows::airtime(fleet, link, direction, &count);
                         let use_of = (airtime, channels[link]);
                         push(&mut writers.traffic, || {
-                            rows::traffic(&profile.name, direction, kind, &bin, &count, use_of)
+                            rows::traffic(&profile.name, direction, kind, &span, &count, use_of)
                         })?;
                     }
                 }
             }
         }
-        buffers.traffic.fill(TrafficCount::default());
         let homes = han::homes(fleet);
-        for ((direction, content), count) in std::mem::take(&mut buffers.home_traffic) {
+        for ((direction, content), count) in bin.home_traffic {
             push(&mut writers.traffic, || {
-                han::traffic(direction, content, &bin, &count, homes)
+                han::traffic(direction, content, &span, &count, homes)
             })?;
         }
-        if homes > 0 && writers.han.is_some() {
-            for row in han::rows(fleet, domains, &bin) {
-                push(&mut writers.han, || row)?;
-            }
+        bin.homes.sort_by_key(|row| (row.meter, row.device));
+        for row in bin.homes {
+            push(&mut writers.han, || row)?;
         }
-        for (traffic, count) in std::mem::take(&mut buffers.attack_traffic) {
+        for (traffic, count) in bin.attack_traffic {
             push(&mut writers.traffic, || {
-                rows::attack_traffic(fleet, &traffic, &bin, &count, channels)
+                rows::attack_traffic(fleet, &traffic, &span, &count, channels)
             })?;
         }
 
-        let mut loads = Vec::new();
-        for domain in domains.iter_mut() {
-            domain.world_mut().for_each_instance(|instance| {
-                let counts = instance.image.session_counts();
-                loads.push((instance.index, std::mem::take(&mut instance.load), counts));
-            });
-        }
-        loads.sort_by_key(|(index, _, _)| *index);
-        for (index, load, sessions) in &loads {
-            let rejects = buffers
+        bin.loads.sort_by_key(|(index, _, _)| *index);
+        for (index, load, sessions) in &bin.loads {
+            let rejects = bin
                 .rejects
                 .iter()
                 .filter(|((node, _, _), _)| *node == NodeId::Instance(*index))
@@ -459,13 +440,13 @@ impl Recorder {
                 .sum();
             let cores = fleet.headend.cores;
             push(&mut writers.headend, || {
-                rows::headend(*index, load, *sessions, rejects, cores, &bin)
+                rows::headend(*index, load, *sessions, rejects, cores, &span)
             })?;
         }
 
-        for ((node, protocol, cause), count) in std::mem::take(&mut buffers.rejects) {
+        for ((node, protocol, cause), count) in bin.rejects {
             push(&mut writers.rejects, || {
-                rows::reject(node, protocol, cause, count, &bin)
+                rows::reject(node, protocol, cause, count, &span)
             })?;
         }
         Ok(())

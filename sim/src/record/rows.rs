@@ -28,12 +28,12 @@ use super::totals::MeterTotals;
 use crate::scenario::schema::Keys;
 
 /// A time bin in the units of the tables.
-pub(super) struct Bin {
+pub(super) struct Span {
     pub(super) start_ns: i64,
     pub(super) width_ns: i64,
 }
 
-impl Bin {
+impl Span {
     pub(super) fn new(start: Time, width: Duration) -> Self {
         Self {
             start_ns: time(start),
@@ -193,7 +193,7 @@ pub(super) fn traffic(
     medium: &str,
     direction: Direction,
     kind: MessageType,
-    bin: &Bin,
+    bin: &Span,
     count: &TrafficCount,
     (airtime, channels): (Duration, u64),
 ) -> TrafficRow {
@@ -236,7 +236,7 @@ pub(super) fn airtime(
 pub(super) fn attack_traffic(
     fleet: &Fleet,
     traffic: &AttackTraffic,
-    bin: &Bin,
+    bin: &Span,
     count: &TrafficCount,
     channels: &[u64],
 ) -> TrafficRow {
@@ -260,7 +260,7 @@ pub(super) fn headend(
     (sessions, half_open): (usize, u32),
     rejects: u64,
     cores: usize,
-    bin: &Bin,
+    bin: &Span,
 ) -> HeadendRow {
     let width = bin.width_ns as f64;
     HeadendRow {
@@ -289,7 +289,7 @@ pub(super) fn reject(
     protocol: &'static str,
     cause: &'static str,
     count: u64,
-    bin: &Bin,
+    bin: &Span,
 ) -> RejectRow {
     let (node, node_id) = match node {
         NodeId::Meter(meter) => (label::METER, meter),

@@ -5,15 +5,21 @@ use models::datagram::Datagram;
 use models::domain::Domain as World;
 use models::event::{Event, EventKey};
 use models::fleet::Fleet;
-use models::time::Time;
+use models::time::{Duration, Time};
 use std::sync::Arc;
 
 use crate::engine::{Budget, Domain, Outbox, Stop, TimingWheel, describe};
+use crate::record::Bin;
 
 /// A part of the fleet, run by the engine.
 pub struct FleetDomain {
     world: World<TimingWheel>,
     fleet: Arc<Fleet>,
+    /// The width of time bins that end by themselves.
+    bins: Option<Duration>,
+    /// When the present time bin has begun.
+    bin_start: Time,
+    closed: Vec<Bin>,
 }
 
 impl FleetDomain {
@@ -23,7 +29,41 @@ impl FleetDomain {
         Self {
             world,
             fleet: Arc::clone(fleet),
+            bins: None,
+            bin_start: fleet.begin,
+            closed: Vec::new(),
         }
+    }
+
+    /// Ends a time bin at every multiple of `width`.
+    #[must_use]
+    pub fn with_bins(mut self, width: Duration) -> Self {
+        self.bins = Some(width);
+        self
+    }
+
+    /// The time bins that have ended by `now`, to which this domain has come; if `bin_ends`, the
+    /// present one ends now.
+    pub(crate) fn take_bins(&mut self, now: Time, bin_ends: bool) -> Vec<Bin> {
+        while let Some(end) = self.bin_end().filter(|&end| end <= now) {
+            self.close_bin(end);
+        }
+        if bin_ends && self.bin_start < now {
+            self.close_bin(now);
+        }
+        std::mem::take(&mut self.closed)
+    }
+
+    fn bin_end(&self) -> Option<Time> {
+        let width = self.bins?.as_nanos();
+        let passed = self.bin_start.as_nanos() / width;
+        Some(Time((passed + 1).saturating_mul(width)))
+    }
+
+    fn close_bin(&mut self, end: Time) {
+        let bin = Bin::close(&mut self.world, &self.fleet, self.bin_start, end);
+        self.closed.push(bin);
+        self.bin_start = end;
     }
 
     /// The models' side.
@@ -47,6 +87,10 @@ impl Domain for FleetDomain {
             budget,
             entities,
         };
+        while let Some(bin_end) = self.bin_end().filter(|&bin_end| bin_end < end) {
+            self.world.run(bin_end, &mut loan)?;
+            self.close_bin(bin_end);
+        }
         self.world.run(end, &mut loan)
     }
 

@@ -37,8 +37,11 @@ use ledger::replace_hint;
 
 /// The version of this program.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
-/// The longest virtual time between two looks at the run.
-const SYNC_MAX: Duration = Duration::from_secs(60);
+/// The shortest and the longest virtual time between two looks at the run.
+const SYNC_MIN: Duration = Duration::from_secs(60);
+const SYNC_MAX: Duration = Duration::from_secs(3_600);
+/// Interval reads that all meters together make between two looks at the run.
+const READS_PER_SYNC: u64 = 40_000;
 
 /// How a run is to be made. None of this changes its results.
 #[derive(Debug)]
@@ -180,15 +183,14 @@ pub fn run(
     let folder = places.claim(&scenario.name)?;
     let fleet = fleet(scenario, options.partition);
     let (fleet, mut ledger) = Ledger::open(folder, places.pcap, scenario, fleet)?;
-    let mut engine = engine(scenario, &fleet, options.threads)?;
+    let bins = Some(scenario.record.bins);
+    let mut engine = engine(scenario, &fleet, options.threads, bins)?;
 
     let started = WallInstant::now();
     let end = Time::ZERO + scenario.duration;
-    let bins = scenario.record.bins;
-    let outcome = engine.run(end, sync_every(bins), |domains, sync| {
-        let bin_ends = sync.time.as_nanos().is_multiple_of(bins.as_nanos()) || sync.time >= end;
+    let outcome = engine.run(end, sync_every(&fleet), |domains, sync| {
         let interrupted = options.interrupt.load(Ordering::Relaxed);
-        ledger.collect(domains, sync.time, bin_ends || interrupted)?;
+        ledger.collect(domains, sync.time, interrupted || sync.time >= end)?;
         progress(&Progress {
             time: sync.time,
             end,
@@ -250,10 +252,9 @@ pub fn verify(
     // Nobody would take what is captured.
     fleet.capture = None;
     let fleet = Arc::new(fleet);
-    let make = |threads| engine(scenario, &fleet, threads);
+    let make = |threads| engine(scenario, &fleet, threads, None);
     let end = Time::ZERO + scenario.duration;
-    let sync = sync_every(scenario.record.bins);
-    Ok(engine::verify(make, threads, end, sync)?)
+    Ok(engine::verify(make, threads, end, sync_every(&fleet))?)
 }
 
 /// An attacker sees and reaches a link from within one domain.
@@ -269,10 +270,16 @@ fn engine(
     scenario: &Scenario,
     fleet: &Arc<Fleet>,
     threads: usize,
+    bins: Option<Duration>,
 ) -> Result<Engine<FleetDomain>, engine::Error> {
-    let domains = (0..fleet.domains())
-        .map(|index| FleetDomain::new(fleet, index))
-        .collect();
+    let domain = |index| {
+        let domain = FleetDomain::new(fleet, index);
+        match bins {
+            Some(width) => domain.with_bins(width),
+            None => domain,
+        }
+    };
+    let domains = (0..fleet.domains()).map(domain).collect();
     let limits = &scenario.limits;
     let limits = Limits {
         events_per_instant: limits.events_per_instant,
@@ -300,10 +307,19 @@ fn lookahead(fleet: &Fleet) -> Lookahead {
     lookahead
 }
 
-/// The longest distance of synchronisation points of which a bin is a multiple.
-fn sync_every(bins: Duration) -> Duration {
-    let parts = bins.as_nanos().div_ceil(SYNC_MAX.as_nanos());
-    let divides = |parts: &u64| bins.as_nanos().is_multiple_of(*parts);
-    let parts = (parts..parts.saturating_mul(2)).find(divides).unwrap_or(1);
-    Duration::from_nanos(bins.as_nanos() / parts)
+/// The distance of synchronisation points.
+///
+/// Between two of them, domains that do not talk run one after the other, each with what it touches
+/// in the caches: the rarer, the faster. What is observed waits in memory meanwhile, and nobody
+/// looks whether the run is to end; both bound the work that may lie between two.
+fn sync_every(fleet: &Fleet) -> Duration {
+    // Nobody knows beforehand how much attackers do, and a capture keeps every datagram.
+    if !fleet.attackers.is_empty() || fleet.capture.is_some() {
+        return SYNC_MIN;
+    }
+    fleet
+        .reports
+        .interval
+        .scaled(READS_PER_SYNC, u64::from(fleet.meters().max(1)))
+        .clamp(SYNC_MIN, SYNC_MAX)
 }
