@@ -42,8 +42,8 @@ impl Clock {
 
     /// The first time at which the clock shows `instant` or more.
     pub fn when(&self, instant: Instant) -> Time {
-        if instant == Instant::FAR_FUTURE {
-            return Time::FAR_FUTURE;
+        if self.drift_ppb == 0 || instant == Instant::FAR_FUTURE {
+            return Time(instant.as_nanos());
         }
         let rate = BILLION.saturating_add_signed(i64::from(self.drift_ppb));
         let (whole, rest) = (instant.as_nanos() / rate, instant.as_nanos() % rate);

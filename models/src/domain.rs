@@ -88,10 +88,14 @@ impl<A: Agenda> Domain<A> {
                 entities.insert(fleet.instance_entity(instance), entity);
             }
         }
-        for meter in 0..fleet.meters() {
-            if fleet.domain_of_meter(meter) == index {
-                entities.insert(meter, world.spawn(spawn::meter(&fleet, meter)).id());
-            }
+        let meters = 0..fleet.meters();
+        let own: Vec<u32> = meters
+            .filter(|&meter| fleet.domain_of_meter(meter) == index)
+            .collect();
+        // Spawned together, they take no more memory than they need.
+        let batch = own.iter().map(|&meter| spawn::meter(&fleet, meter));
+        for (meter, entity) in own.iter().zip(world.spawn_batch(batch)) {
+            entities.insert(*meter, entity);
         }
         for concentrator in 0..fleet.meshes.len() {
             if fleet.domain_of_concentrator(concentrator) == index {
@@ -300,14 +304,17 @@ impl<A: Agenda> Domain<A> {
             repetitions: 0,
             stop: None,
         };
+        let foresees = foresight::is_worth_while(entities.meters());
         while let Some(event) = context.agenda.pop_before(end) {
-            Foresight {
-                fleet,
-                entities,
-                meters: &meters,
-                instances: &instances,
+            if foresees {
+                Foresight {
+                    fleet,
+                    entities,
+                    meters: &meters,
+                    instances: &instances,
+                }
+                .fetch(context.agenda.upcoming(), foreseen);
             }
-            .fetch(context.agenda.upcoming(), foreseen);
             let kind = Kind::of(&event).expect("the models post no event of another kind");
             let print = match kind {
                 Kind::Arrive | Kind::Offer | Kind::Inject => {

@@ -70,7 +70,12 @@ pub fn expect<'a>(
 }
 
 /// Writes the tag and length of an element with `len` octets of contents.
+#[inline]
 pub fn write_header(writer: &mut Writer<'_>, tag: u8, len: usize) -> Result<(), Error> {
+    // Nearly every element is short: its tag and length are written at once.
+    if let len @ 0..=0x7F = len {
+        return writer.put(&[tag, len as u8]);
+    }
     writer.u8(tag)?;
     write_len(writer, len)
 }

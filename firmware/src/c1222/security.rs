@@ -97,8 +97,12 @@ impl<'a> AbsoluteTitle<'a> {
         let len = base.len() + content.len();
         let mut prefix = [0; 10];
         let mut writer = Writer::new(&mut prefix);
-        let written = ber::write_header(&mut writer, tag, ber::element_len(len))
-            .and_then(|()| ber::write_header(&mut writer, 0x06, len));
+        let written = match u8::try_from(ber::element_len(len)) {
+            // Both lengths are short.
+            Ok(element @ ..=0x7F) => writer.put(&[tag, element, 0x06, element - 2]),
+            _ => ber::write_header(&mut writer, tag, ber::element_len(len))
+                .and_then(|()| ber::write_header(&mut writer, 0x06, len)),
+        };
         debug_assert!(written.is_ok(), "a title is shorter than 16 MiB");
         let prefix_len = writer.len();
         Self {

@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use ::cmac::digest::InnerInit;
 use ::cmac::{Cmac, KeyInit, Mac};
 use aes::Aes128Enc;
 
@@ -13,13 +14,13 @@ const JOINED_MAX: usize = 128;
 
 /// An expanded AES-CMAC key.
 #[derive(Clone)]
-pub struct CmacKey(Cmac<Aes128Enc>);
+pub struct CmacKey(Aes128Enc);
 
 impl CmacKey {
     /// Expands `key`.
     pub fn new(key: &[u8; 16], work: &mut Work) -> Self {
         work.key_schedule();
-        Self(Cmac::new(key.into()))
+        Self(Aes128Enc::new(key.into()))
     }
 
     /// The 16-octet tag over the concatenation of `parts`.
@@ -28,7 +29,7 @@ impl CmacKey {
     pub fn tag(&self, parts: &[&[u8]], work: &mut Work) -> [u8; 16] {
         let len: usize = parts.iter().map(|part| part.len()).sum();
         work.aes(len.div_ceil(16).max(1) + 1);
-        let mut mac = self.0.clone();
+        let mut mac = Cmac::inner_init(&self.0);
         // The AES unit is prepared for every update, at the price of a block: join short parts.
         let mut joined = [0; JOINED_MAX];
         let mut writer = Writer::new(&mut joined);

@@ -8,6 +8,8 @@ use crate::wire::copy;
 
 /// Octets of a hash block, of SHA-1 as of SHA-256.
 const BLOCK_LEN: usize = 64;
+/// Blocks of a message that are joined before they are compressed.
+const JOINED: usize = 3;
 /// Octets that padding adds at least: 0x80 and a 64-bit length.
 const PADDING: usize = 9;
 
@@ -145,43 +147,40 @@ const fn blocks_of(len: usize) -> u32 {
 
 /// The digest of `before` blocks, which led to `state`, and the concatenation of `parts`.
 fn absorb<H: Chaining>(mut state: H, before: usize, parts: &[&[u8]]) -> H {
-    let mut block = [0; BLOCK_LEN];
+    // Most messages are short, and to compress several blocks at once takes less time than one
+    // after the other: parts are joined, with a block in reserve for the padding.
+    let mut blocks = [[0; BLOCK_LEN]; JOINED + 1];
     let mut filled = 0;
     let mut len = before * BLOCK_LEN;
     for &part in parts {
         let mut part = part;
         len += part.len();
-        if filled > 0 {
-            let (front, rest) = part.split_at(part.len().min(BLOCK_LEN - filled));
-            copy(front, &mut block[filled..]);
+        while !part.is_empty() {
+            if filled == JOINED * BLOCK_LEN {
+                state.compress(&blocks[..JOINED]);
+                filled = 0;
+            }
+            let free = &mut blocks.as_flattened_mut()[filled..JOINED * BLOCK_LEN];
+            let (front, rest) = part.split_at(part.len().min(free.len()));
+            copy(front, free);
             filled += front.len();
             part = rest;
-            if filled < BLOCK_LEN {
-                continue;
-            }
-            state.compress(&[block]);
         }
-        let (blocks, rest) = part.as_chunks();
-        if !blocks.is_empty() {
-            state.compress(blocks);
-        }
-        copy(rest, &mut block);
-        filled = rest.len();
     }
-    block[filled] = 0x80;
-    block[filled + 1..].fill(0);
-    if filled + PADDING > BLOCK_LEN {
-        state.compress(&[block]);
-        block = [0; BLOCK_LEN];
-    }
-    put_bit_len(len, &mut block);
-    state.compress(&[block]);
+    let (message, _) = blocks.split_at_mut(blocks_of(filled) as usize);
+    let padding = &mut message.as_flattened_mut()[filled..];
+    padding.fill(0);
+    padding[0] = 0x80;
+    put_bit_len(len, padding);
+    state.compress(message);
     state
 }
 
-/// Ends the last block of a message of `len` octets.
-fn put_bit_len(len: usize, block: &mut [u8; BLOCK_LEN]) {
-    block[BLOCK_LEN - 8..].copy_from_slice(&(8 * len as u64).to_be_bytes());
+/// Ends the `padding` of a message of `len` octets.
+fn put_bit_len(len: usize, padding: &mut [u8]) {
+    if let Some(end) = padding.last_chunk_mut() {
+        *end = (8 * len as u64).to_be_bytes();
+    }
 }
 
 /// Writes `words` to the front of `block`; returns the number of octets.

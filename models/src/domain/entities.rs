@@ -10,6 +10,8 @@ use crate::fleet::{Fleet, Partition};
 /// meter of the fleet: with many instances, that would be most of a domain's memory.
 pub(super) struct Entities {
     meters: Vec<Option<Entity>>,
+    /// Meters of this domain.
+    own: usize,
     /// Instances, concentrators and cells.
     others: Vec<Option<Entity>>,
     /// Meters of the fleet.
@@ -28,6 +30,7 @@ impl Entities {
         };
         Self {
             meters: vec![None; count.div_ceil(stride) as usize],
+            own: 0,
             others: vec![None; (fleet.entities() - count) as usize],
             count,
             stride,
@@ -37,10 +40,18 @@ impl Entities {
     /// Says where `number` is.
     pub(super) fn insert(&mut self, number: u32, entity: Entity) {
         let place = match number.checked_sub(self.count) {
-            None => &mut self.meters[(number / self.stride) as usize],
+            None => {
+                self.own += 1;
+                &mut self.meters[(number / self.stride) as usize]
+            }
             Some(other) => &mut self.others[other as usize],
         };
         *place = Some(entity);
+    }
+
+    /// Meters of this domain.
+    pub(super) const fn meters(&self) -> usize {
+        self.own
     }
 
     /// Where `number` is, a meter of this domain or any other entity of the fleet.

@@ -13,6 +13,14 @@ use crate::prefetch::Prefetch;
 use crate::time::Time;
 use firmware::memory::Visitor;
 
+/// With fewer meters than this a domain stays in the caches as a whole.
+const METERS_MIN: usize = 500;
+
+/// Whether a domain with so many meters is larger than the caches.
+pub(super) const fn is_worth_while(meters: usize) -> bool {
+    meters >= METERS_MIN
+}
+
 /// Where it is known what events are going to need.
 pub(super) struct Foresight<'a, 'w, 's> {
     pub(super) fleet: &'a Fleet,

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use polars::prelude::{Column, DataFrame, DataType, PolarsResult};
+use polars::prelude::{ChunkCompareEq, Column, DataFrame, DataType, PolarsResult, StaticArray};
 
 use super::sections::NANOSECONDS;
 use crate::read::{Batches, empty};
@@ -93,13 +93,14 @@ impl Table {
             for column in columns {
                 values.push(frame.column(column)?.cast(&DataType::Float64)?);
             }
-            let values = values.iter().map(|column| Ok(column.f64()?.iter()));
-            let mut values = values.collect::<PolarsResult<Vec<_>>>()?;
-            for chosen in chosen {
-                let row = std::array::from_fn(|at| values[at].next().flatten());
-                if chosen {
-                    visit(row);
-                }
+            let arrays = values.iter().map(|column| Ok(column.f64()?.rechunk()));
+            let arrays = arrays.collect::<PolarsResult<Vec<_>>>()?;
+            let arrays: Vec<_> = arrays
+                .iter()
+                .map(|array| array.downcast_as_array())
+                .collect();
+            for (row, _) in chosen.iter().enumerate().filter(|(_, chosen)| **chosen) {
+                visit(std::array::from_fn(|at| arrays[at].get(row)));
             }
             Ok(())
         })
@@ -218,8 +219,8 @@ fn chosen(frame: &DataFrame, rules: &[Rule<'_>]) -> PolarsResult<Vec<bool>> {
         let column = frame.column(rule.column())?;
         match rule {
             Rule::Is(_, label) => {
-                for (row, found) in chosen.iter_mut().zip(column.str()?.iter()) {
-                    *row &= found == Some(*label);
+                for (row, found) in chosen.iter_mut().zip(column.str()?.equal(*label).iter()) {
+                    *row &= found == Some(true);
                 }
             }
             Rule::Known(_) => {

@@ -40,7 +40,7 @@ const FEW: usize = 16;
 /// With more late events than this a wide stretch at hand is cut back to one tick.
 const CROWDED: usize = 64;
 
-const CHUNK: usize = 8;
+const CHUNK: usize = 4;
 const NONE: u32 = u32::MAX;
 
 const BLANK: Event = Event {
