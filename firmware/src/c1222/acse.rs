@@ -89,17 +89,6 @@ pub struct Header<'a> {
 }
 
 impl Header<'_> {
-    /// Octets of all elements before the user information.
-    pub fn encoded_len(&self) -> usize {
-        let lens = self.element_lens();
-        lens.context
-            + lens.called
-            + lens.segmented_len
-            + lens.called_invocation
-            + lens.calling
-            + lens.tail
-    }
-
     fn element_lens(&self) -> ElementLens {
         let unsigned = |value: u32| ber::element_len(ber::element_len(ber::unsigned_len(value)));
         let title = |title: ApTitle<'_>| ber::element_len(title.encoded_len());
@@ -157,51 +146,83 @@ struct ElementLens {
     tail: usize,
 }
 
-/// Octets before the user information proper, if that is `user_len` octets long.
-///
-/// `offset` is the integer in front of the user information, which only segments use.
-pub fn prefix_len(header: &Header<'_>, offset: Option<u32>, user_len: usize) -> usize {
-    let lens = Lengths::new(header, offset, user_len);
-    ber::element_len(lens.apdu) - user_len
+/// A header whose elements have been measured, which every length in front of them depends on.
+pub struct Measured<'h, 'a> {
+    header: &'h Header<'a>,
+    lens: ElementLens,
+    elements: usize,
 }
 
-/// Writes everything up to the user information proper, which is `user_len` octets long.
-pub fn emit_prefix(
-    header: &Header<'_>,
-    offset: Option<u32>,
-    user_len: usize,
-    writer: &mut Writer<'_>,
-) -> Result<(), Error> {
-    let lens = Lengths::new(header, offset, user_len);
-    ber::write_header(writer, APDU, lens.apdu)?;
-    header.emit(writer)?;
-    ber::write_header(writer, USER_INFORMATION, ber::element_len(lens.external))?;
-    ber::write_header(writer, EXTERNAL, lens.external)?;
-    if let Some(offset) = offset {
-        ber::write_unsigned(writer, offset)?;
+impl<'h, 'a> Measured<'h, 'a> {
+    /// Measures `header`.
+    pub fn new(header: &'h Header<'a>) -> Self {
+        let lens = header.element_lens();
+        let elements = lens.context
+            + lens.called
+            + lens.segmented_len
+            + lens.called_invocation
+            + lens.calling
+            + lens.tail;
+        Self {
+            header,
+            lens,
+            elements,
+        }
     }
-    ber::write_header(writer, OCTET_ALIGNED, user_len)
+
+    /// Octets before the user information proper, if that is `user_len` octets long.
+    ///
+    /// `offset` is the integer in front of the user information, which only segments use.
+    pub fn prefix_len(&self, offset: Option<u32>, user_len: usize) -> usize {
+        let (apdu, _) = self.nested(offset, user_len);
+        ber::element_len(apdu) - user_len
+    }
+
+    /// Writes everything up to the user information proper, which is `user_len` octets long.
+    pub fn emit_prefix(
+        &self,
+        offset: Option<u32>,
+        user_len: usize,
+        writer: &mut Writer<'_>,
+    ) -> Result<(), Error> {
+        let (apdu, external) = self.nested(offset, user_len);
+        ber::write_header(writer, APDU, apdu)?;
+        self.header.emit(writer)?;
+        ber::write_header(writer, USER_INFORMATION, ber::element_len(external))?;
+        ber::write_header(writer, EXTERNAL, external)?;
+        if let Some(offset) = offset {
+            ber::write_unsigned(writer, offset)?;
+        }
+        ber::write_header(writer, OCTET_ALIGNED, user_len)
+    }
+
+    /// Contents of the APDU and of the external in it.
+    fn nested(&self, offset: Option<u32>, user_len: usize) -> (usize, usize) {
+        let integer = offset.map_or(0, |offset| ber::element_len(ber::unsigned_len(offset)));
+        let external = integer + ber::element_len(user_len);
+        let apdu = self.elements + ber::element_len(ber::element_len(external));
+        (apdu, external)
+    }
+
+    /// The elements, which were emitted as the last octets of `head`.
+    pub(super) fn emitted(&self, head: &'a [u8]) -> Elements<'a> {
+        let octets = &head[head.len() - self.elements..];
+        let lens = &self.lens;
+        let called_invocation = lens.context + lens.called + lens.segmented_len;
+        let tail = called_invocation + lens.called_invocation + lens.calling;
+        Elements {
+            header: *self.header,
+            context: &octets[..lens.context],
+            called_invocation: &octets[called_invocation..][..lens.called_invocation],
+            tail: &octets[tail..],
+        }
+    }
 }
 
 /// Octets from BE up to the user information proper, if that is `user_len` octets long.
 pub(super) fn external_len(user_len: usize) -> usize {
     let external = ber::element_len(user_len);
     ber::element_len(ber::element_len(external)) - user_len
-}
-
-/// The nested lengths of an APDU.
-struct Lengths {
-    apdu: usize,
-    external: usize,
-}
-
-impl Lengths {
-    fn new(header: &Header<'_>, offset: Option<u32>, user_len: usize) -> Self {
-        let integer = offset.map_or(0, |offset| ber::element_len(ber::unsigned_len(offset)));
-        let external = integer + ber::element_len(user_len);
-        let apdu = header.encoded_len() + ber::element_len(ber::element_len(external));
-        Self { apdu, external }
-    }
 }
 
 fn emit_title(writer: &mut Writer<'_>, tag: u8, title: Option<ApTitle<'_>>) -> Result<(), Error> {
@@ -355,19 +376,6 @@ impl<'a> Elements<'a> {
         elements.header.invocation = invocation.ok_or(Error::Malformed("invocation id"))?;
         elements.tail = &octets[tail_start.unwrap_or(octets.len())..];
         Ok(elements)
-    }
-
-    /// The elements of `header`, which were emitted as `octets`.
-    pub(super) fn emitted(header: &Header<'a>, octets: &'a [u8]) -> Self {
-        let lens = header.element_lens();
-        let called_invocation = lens.context + lens.called + lens.segmented_len;
-        let tail = called_invocation + lens.called_invocation + lens.calling;
-        Self {
-            header: *header,
-            context: &octets[..lens.context],
-            called_invocation: &octets[called_invocation..][..lens.called_invocation],
-            tail: &octets[tail..],
-        }
     }
 }
 

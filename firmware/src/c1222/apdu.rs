@@ -4,7 +4,7 @@
 //! key that its key id selects, then [`Apdu::payload`]. [`build`] writes services, header, cipher
 //! text and MAC into one buffer without any other storage.
 
-use super::acse::{self, Authentication, Elements, Frame, Header};
+use super::acse::{self, Authentication, Elements, Frame, Header, Measured};
 use super::aptitle::{ApTitle, NETWORK_ROOT};
 use super::epsem::{Control, Mode, Payload};
 use super::security::{self, Canonical};
@@ -192,7 +192,8 @@ pub fn build(
     let control = ed_class.map_or(control, |_| control.with_ed_class());
     // The lengths in front of the services depend on their length: write these first, behind room
     // for the longest prefix, then move them down.
-    let room = acse::prefix_len(header, None, usize::from(u16::MAX)) + 1;
+    let measured = Measured::new(header);
+    let room = measured.prefix_len(None, usize::from(u16::MAX)) + 1;
     let have = out.len();
     let mut writer = Writer::new(
         out.get_mut(room..)
@@ -204,7 +205,7 @@ pub fn build(
     services(&mut writer)?;
     let text_len = writer.len();
     let user_len = 1 + text_len + mac_len(control.mode());
-    let start = acse::prefix_len(header, None, user_len) + 1;
+    let start = measured.prefix_len(None, user_len) + 1;
     let end = start + text_len;
     let total = start + user_len - 1;
     if total > have {
@@ -213,7 +214,7 @@ pub fn build(
     out.copy_within(room..room + text_len, start);
     let (head, rest) = out.split_at_mut(start);
     let mut writer = Writer::new(head);
-    acse::emit_prefix(header, None, user_len, &mut writer)?;
+    measured.emit_prefix(None, user_len, &mut writer)?;
     writer.u8(control.octet())?;
     if control.mode() == Mode::Clear {
         return Ok(end);
@@ -221,8 +222,11 @@ pub fn build(
     let protection = protection.ok_or(Error::Malformed("protection"))?;
     let (text, mac) = rest[..text_len + MAC_LEN].split_at_mut(text_len);
     let external = head.len() - 1 - acse::external_len(user_len);
-    let elements = Elements::emitted(header, &head[external - header.encoded_len()..external]);
-    let canonical = canonical(&elements, &head[external..], protection.session);
+    let canonical = canonical(
+        &measured.emitted(&head[..external]),
+        &head[external..],
+        protection.session,
+    );
     let tag = security::seal(&canonical, control.mode(), text, protection.key, work)
         .map_err(|_| Error::Malformed("canonified cleartext"))?;
     mac.copy_from_slice(&tag);

@@ -94,7 +94,8 @@ mod tests {
         };
         let mut out = std::vec![0; len + 64];
         let mut writer = crate::wire::Writer::new(&mut out);
-        crate::c1222::acse::emit_prefix(&header, None, len, &mut writer).unwrap();
+        let measured = crate::c1222::acse::Measured::new(&header);
+        measured.emit_prefix(None, len, &mut writer).unwrap();
         writer.put(&std::vec![0x80; len]).unwrap();
         let len = writer.len();
         out.truncate(len);

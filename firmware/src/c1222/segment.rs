@@ -10,7 +10,7 @@
 
 use alloc::vec::Vec;
 
-use super::acse::{self, Elements, Frame, Header};
+use super::acse::{Elements, Frame, Header, Measured};
 use super::aptitle::{ApTitle, NETWORK_ROOT};
 use super::ber;
 use crate::time::{Duration, Instant};
@@ -119,7 +119,7 @@ impl<'a> Segmenter<'a> {
     pub fn fitting(apdu: &'a [u8], datagram_len: usize) -> Result<Self, Error> {
         let mut segmenter = Self::new(apdu, 1)?;
         let last = Some(apdu.len() as u32);
-        let overhead = acse::prefix_len(&segmenter.header, last, datagram_len);
+        let overhead = Measured::new(&segmenter.header).prefix_len(last, datagram_len);
         segmenter.chunk_len = datagram_len
             .checked_sub(overhead)
             .filter(|chunk_len| *chunk_len > 0)
@@ -150,12 +150,8 @@ impl<'a> Segmenter<'a> {
         let end = self.apdu.len().min(self.offset + self.chunk_len);
         let chunk = &self.apdu[self.offset..end];
         let mut writer = Writer::new(out);
-        acse::emit_prefix(
-            &self.header,
-            Some(self.offset as u32),
-            chunk.len(),
-            &mut writer,
-        )?;
+        let offset = Some(self.offset as u32);
+        Measured::new(&self.header).emit_prefix(offset, chunk.len(), &mut writer)?;
         writer.put(chunk)?;
         self.offset = end;
         Ok(Some(writer.len()))

@@ -7,7 +7,7 @@
 //! attempt the same cipher text goes to the head-end in a conformant APDU.
 
 use firmware::Rng as _;
-use firmware::c1222::acse::{Authentication, Header, emit_prefix};
+use firmware::c1222::acse::{Authentication, Header, Measured};
 use firmware::c1222::aptitle::Title;
 use firmware::c1222::epsem::{Control, Mode, ResponseControl};
 use firmware::crypto::Work;
@@ -68,7 +68,8 @@ fn apdu(fleet: &Fleet, meter: u32, cipher: &[u8], now_s: u64) -> Option<Vec<u8>>
     let mut octets = [0; 256];
     let mut writer = Writer::new(&mut octets);
     let user_len = 1 + cipher.len() + MAC_LEN;
-    emit_prefix(&header, None, user_len, &mut writer).ok()?;
+    let measured = Measured::new(&header);
+    measured.emit_prefix(None, user_len, &mut writer).ok()?;
     let control = Control::new(Mode::Encrypted, ResponseControl::Always);
     writer.u8(control.octet()).ok()?;
     writer.put(cipher).ok()?;
