@@ -45,11 +45,17 @@ impl Outbox {
     /// Writes the next datagram of at most `datagram_len` octets to `out`.
     ///
     /// Returns its length and whether it was sent before. An APDU that cannot be cut is dropped.
+    #[inline]
     pub fn poll(&mut self, datagram_len: usize, out: &mut [u8]) -> Option<(usize, bool)> {
-        let len = self.apdu.len();
-        if len == 0 {
+        // It is asked after every message that a node takes in, and mostly in vain.
+        if self.apdu.is_empty() {
             return None;
         }
+        self.next(datagram_len, out)
+    }
+
+    fn next(&mut self, datagram_len: usize, out: &mut [u8]) -> Option<(usize, bool)> {
+        let len = self.apdu.len();
         if self.sent == 0 && len <= datagram_len {
             let copied = out
                 .get_mut(..len)

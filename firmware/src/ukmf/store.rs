@@ -290,7 +290,15 @@ impl KeyStore {
     }
 
     /// The next thing that happened to a derived key, the oldest key first.
+    #[inline]
     pub fn poll_event(&mut self) -> Option<KeyEvent> {
+        if self.index.events == 0 {
+            return None;
+        }
+        self.next_event()
+    }
+
+    fn next_event(&mut self) -> Option<KeyEvent> {
         while self.index.events != 0 {
             let slot = (0..SLOTS)
                 .filter(|slot| self.index.events & (1 << slot) != 0)
