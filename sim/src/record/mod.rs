@@ -18,17 +18,17 @@ mod rows;
 mod switching;
 mod totals;
 
+use std::panic::resume_unwind;
 use std::path::Path;
 use std::sync::Arc;
+use std::thread;
 
 use firmware::ukmf::Purpose;
 use models::datagram::MessageType;
 use models::distribution::FeederLoads;
 use models::fleet::Fleet;
 use models::link::Direction;
-use models::telemetry::{
-    KeyRecord, MessageRecord, NodeId, RegisterRecord, RequestRecord, Side, Telemetry,
-};
+use models::telemetry::{MessageRecord, NodeId, RegisterRecord, RequestRecord, Side, Telemetry};
 use models::time::Time;
 use reports::schema::tables::{
     AttackRow, AuthRow, CommandRow, DemandRow, FeederRow, FirmwareRow, GridRow, HanRow, HeadendRow,
@@ -113,6 +113,8 @@ pub struct Recorder {
     feeder_loads: FeederLoads,
     /// Whether meters are not part of this process, so that nobody says what falls due.
     meters_elsewhere: bool,
+    /// Threads that may write at the same time.
+    threads: usize,
 }
 
 impl Recorder {
@@ -179,7 +181,13 @@ impl Recorder {
             outages: Outages::default(),
             feeder_loads: FeederLoads::default(),
             meters_elsewhere: false,
+            threads: 1,
         })
+    }
+
+    /// Writes large tables on up to `threads` threads.
+    pub fn use_threads(&mut self, threads: usize) {
+        self.threads = threads;
     }
 
     /// Takes every delivery as it comes, because the meters are part of another process.
@@ -273,47 +281,89 @@ impl Recorder {
         Ok(())
     }
 
+    /// Adds up what has been gathered, in the order of the domains: what belongs to a meter is in
+    /// its own order, and what belongs to one domain is together in memory.
+    fn add_up(&mut self) {
+        let Self {
+            buffers,
+            totals,
+            counts,
+            meters_elsewhere,
+            ..
+        } = self;
+        for record in &buffers.auth {
+            totals[record.meter as usize].authenticate(record);
+            counts.authentications += u64::from(record.outcome == reports::label::SUCCESS);
+        }
+        for record in &buffers.keys {
+            if record.side == Side::Meter && record.epoch.purpose == Purpose::C1222Unicast {
+                totals[record.meter as usize].keys += 1;
+            }
+        }
+        // A report that was sent again because its response was lost counts once.
+        buffers.reads.retain(|read| {
+            let totals = &mut totals[read.meter as usize];
+            if *meters_elsewhere {
+                totals.deliver_unannounced(read)
+            } else {
+                totals.deliver(read)
+            }
+        });
+    }
+
     fn write_records(&mut self) -> Result<(), Error> {
+        self.add_up();
         self.write_attacks()?;
         self.write_registers()?;
         let Self {
             fleet,
             buffers,
             writers,
-            totals,
             keys,
-            counts,
-            meters_elsewhere,
+            threads,
             ..
         } = self;
-        buffers
-            .auth
-            .sort_by_key(|record| (record.end, record.meter));
-        for record in buffers.auth.drain(..) {
-            totals[record.meter as usize].authenticate(&record);
-            counts.authentications += u64::from(record.outcome == reports::label::SUCCESS);
-            push(&mut writers.auth, || rows::auth(&record))?;
-        }
-        let order = |record: &KeyRecord| {
-            let epoch = &record.epoch;
-            (
-                record.time,
-                record.meter,
-                record.side,
-                epoch.kid32,
-                u8::from(epoch.purpose),
-                epoch.index,
-            )
+        let (reads, read_rows) = (&mut buffers.reads, &mut writers.reads);
+        let (auth, auth_rows) = (&mut buffers.auth, &mut writers.auth);
+        let (epochs, key_rows) = (&mut buffers.keys, &mut writers.keys);
+        let fleet = &**fleet;
+        let mut write_reads = || {
+            reads.sort_by_key(|read| (read.delivered, read.meter, read.interval));
+            let mut rows = reads.drain(..).map(|read| rows::read(&read));
+            rows.try_for_each(|row| push(read_rows, || row))?;
+            auth.sort_by_key(|record| (record.end, record.meter));
+            let mut rows = auth.drain(..).map(|record| rows::auth(&record));
+            rows.try_for_each(|row| push(auth_rows, || row))
         };
-        // No two records are alike in all of it.
-        buffers.keys.sort_unstable_by_key(order);
-        for record in buffers.keys.drain(..) {
-            if record.side == Side::Meter && record.epoch.purpose == Purpose::C1222Unicast {
-                totals[record.meter as usize].keys += 1;
-            }
-            push(&mut writers.keys, || {
-                rows::key(&record, keys, fleet.start_utc_s)
+        let mut write_keys = || {
+            // The records of a domain are in the order of time.
+            epochs.sort_by_key(|record| {
+                let epoch = &record.epoch;
+                (
+                    record.time,
+                    record.meter,
+                    record.side,
+                    epoch.kid32,
+                    u8::from(epoch.purpose),
+                    epoch.index,
+                )
+            });
+            let mut rows = epochs
+                .drain(..)
+                .map(|record| rows::key(&record, keys, fleet.start_utc_s));
+            rows.try_for_each(|row| push(key_rows, || row))
+        };
+        // The tables that have a row per key or read of every meter are as long as all others.
+        if *threads > 1 {
+            thread::scope(|scope| {
+                let beside = scope.spawn(&mut write_keys);
+                let reads = write_reads();
+                let keys = beside.join().unwrap_or_else(|panic| resume_unwind(panic));
+                reads.and(keys)
             })?;
+        } else {
+            write_reads()?;
+            write_keys()?;
         }
         let order = |record: &MessageRecord| {
             (
@@ -353,21 +403,6 @@ impl Recorder {
             .sort_by_key(|record| (record.end, record.meter, record.start, record.service));
         for record in buffers.optical.drain(..) {
             push(&mut writers.optical, || optical::row(fleet, &record))?;
-        }
-        buffers
-            .reads
-            .sort_by_key(|read| (read.delivered, read.meter, read.interval));
-        for read in buffers.reads.drain(..) {
-            // A report that was sent again because its response was lost counts once.
-            let totals = &mut totals[read.meter as usize];
-            let is_first = if *meters_elsewhere {
-                totals.deliver_unannounced(&read)
-            } else {
-                totals.deliver(&read)
-            };
-            if is_first {
-                push(&mut writers.reads, || rows::read(&read))?;
-            }
         }
         Ok(())
     }

@@ -138,6 +138,11 @@ impl Ledger {
         Ok((fleet, ledger))
     }
 
+    /// Writes large tables on up to `threads` threads.
+    pub(crate) fn use_threads(&mut self, threads: usize) {
+        self.recorder.use_threads(threads);
+    }
+
     /// Takes every delivery as it comes, because the meters are part of another process.
     pub(crate) fn expect_strangers(&mut self) {
         self.recorder.expect_strangers();

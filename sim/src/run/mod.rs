@@ -183,6 +183,7 @@ pub fn run(
     let folder = places.claim(&scenario.name)?;
     let fleet = fleet(scenario, options.partition);
     let (fleet, mut ledger) = Ledger::open(folder, places.pcap, scenario, fleet)?;
+    ledger.use_threads(options.threads);
     let bins = Some(scenario.record.bins);
     let mut engine = engine(scenario, &fleet, options.threads, bins)?;
 
