@@ -6,6 +6,8 @@ use models::telemetry::{
     RegisterRecord, RequestRecord,
 };
 
+use crate::run::FleetDomain;
+
 /// Records of a kind whose memory is kept from one synchronisation point to the next.
 const KEPT_MAX: usize = 1 << 10;
 
@@ -25,6 +27,20 @@ pub(super) struct Buffers {
 }
 
 impl Buffers {
+    /// Makes room for the records of `domains`, of the kinds that may be many, and for no more.
+    pub(super) fn make_room(&mut self, domains: &mut [&mut FleetDomain]) {
+        let (mut auth, mut keys, mut reads) = (0, 0, 0);
+        for domain in domains {
+            let telemetry = domain.world_mut().telemetry_mut();
+            auth += telemetry.auth.len();
+            keys += telemetry.keys.len();
+            reads += telemetry.reads.len();
+        }
+        self.auth.reserve_exact(auth);
+        self.keys.reserve_exact(keys);
+        self.reads.reserve_exact(reads);
+    }
+
     /// Gives back the memory of what has been written, but for that of ordinary moments.
     pub(super) fn shrink(&mut self) {
         self.auth.shrink_to(KEPT_MAX);

@@ -210,6 +210,7 @@ impl Recorder {
         bin_ends: bool,
     ) -> Result<(), Error> {
         let mut bins: Vec<Bin> = Vec::new();
+        self.buffers.make_room(domains);
         for domain in domains.iter_mut() {
             self.take(domain.world_mut().telemetry_mut());
             let own = domain.take_bins(now, bin_ends);
