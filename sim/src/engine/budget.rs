@@ -10,7 +10,7 @@ use super::digest::Digest;
 use super::domain::Stop;
 
 /// How many of the last events an error names.
-const RECENT: usize = 16;
+const RECENT: usize = 12;
 /// The wall clock is read once in so many events.
 const EVENTS_PER_CLOCK_READING: u64 = 1 << 14;
 
