@@ -42,6 +42,8 @@ const SYNC_MIN: Duration = Duration::from_secs(60);
 const SYNC_MAX: Duration = Duration::from_secs(7_200);
 /// Interval reads that all meters together make between two looks at the run.
 const READS_PER_SYNC: u64 = 80_000;
+/// Time bins that may wait to be written; each has histograms of every head-end instance.
+const BINS_PER_SYNC: u64 = 8;
 
 /// How a run is to be made. None of this changes its results.
 #[derive(Debug)]
@@ -189,7 +191,8 @@ pub fn run(
 
     let started = WallInstant::now();
     let end = Time::ZERO + scenario.duration;
-    let outcome = engine.run(end, sync_every(&fleet), |domains, sync| {
+    let every = sync_every(&fleet, scenario.record.bins);
+    let outcome = engine.run(end, every, |domains, sync| {
         let interrupted = options.interrupt.load(Ordering::Relaxed);
         ledger.collect(domains, sync.time, interrupted || sync.time >= end)?;
         progress(&Progress {
@@ -255,7 +258,8 @@ pub fn verify(
     let fleet = Arc::new(fleet);
     let make = |threads| engine(scenario, &fleet, threads, None);
     let end = Time::ZERO + scenario.duration;
-    Ok(engine::verify(make, threads, end, sync_every(&fleet))?)
+    let sync = sync_every(&fleet, scenario.record.bins);
+    Ok(engine::verify(make, threads, end, sync)?)
 }
 
 /// An attacker sees and reaches a link from within one domain.
@@ -313,14 +317,16 @@ fn lookahead(fleet: &Fleet) -> Lookahead {
 /// Between two of them, domains that do not talk run one after the other, each with what it touches
 /// in the caches: the rarer, the faster. What is observed waits in memory meanwhile, and nobody
 /// looks whether the run is to end; both bound the work that may lie between two.
-fn sync_every(fleet: &Fleet) -> Duration {
+fn sync_every(fleet: &Fleet, bins: Duration) -> Duration {
+    let waiting = bins.scaled(BINS_PER_SYNC, 1);
     // Nobody knows beforehand how much attackers do, and a capture keeps every datagram.
     if !fleet.attackers.is_empty() || fleet.capture.is_some() {
-        return SYNC_MIN;
+        return SYNC_MIN.min(waiting);
     }
     fleet
         .reports
         .interval
         .scaled(READS_PER_SYNC, u64::from(fleet.meters().max(1)))
         .clamp(SYNC_MIN, SYNC_MAX)
+        .min(waiting)
 }
