@@ -352,8 +352,7 @@ fn a_forecast_is_near_what_happens() {
         "sweep.arms=[]".to_owned(),
     ];
     let loaded = load_text("study.ron", STUDY, &sets).unwrap_or_else(|report| panic!("{report}"));
-    let jobs = std::num::NonZero::new(2).expect("two");
-    let forecast = plan(&loaded, jobs).expect("probes end");
+    let forecast = plan(&loaded, std::num::NonZero::<usize>::MIN).expect("probes end");
     assert_eq!(
         (forecast.arms, forecast.points, forecast.replications),
         (1, 2, 3)
@@ -399,8 +398,9 @@ fn a_forecast_is_near_what_happens() {
     near(forecast.total.events, events, 1.05);
     near(forecast.total.disk_bytes, disk, 1.5);
     // Tests run beside each other, which slows either measurement.
-    near(forecast.run.wall_s * 6.0, wall_s, 4.0);
+    near(forecast.total.wall_s, wall_s, 4.0);
+    // An unoptimised program is larger.
     if memory > 0 {
-        near(forecast.run.memory_bytes, memory as f64, 2.0);
+        near(forecast.total.memory_bytes, memory as f64, 1.6);
     }
 }

@@ -26,12 +26,19 @@ const VARIANTS_PROBED_MAX: u64 = 16;
 /// Wall time of a probe at most, shared by the variants that are probed.
 const PROBE_WALL_MAX: WallDuration = WallDuration::from_secs(4);
 
-/// Memory of the program without meters, the buffers of the tables included, in octets.
-const MEMORY_FIXED: f64 = 52e6;
+/// Memory of the program without meters, in octets.
+const MEMORY_FIXED: f64 = 33e6;
 /// Memory of a meter with its link and its session at the head-end, in octets.
-const MEMORY_PER_METER: f64 = 10e3;
-/// Memory per event, for the rows that the summary sorts, in octets.
-const MEMORY_PER_EVENT: f64 = 8.0;
+const MEMORY_PER_METER: f64 = 8.5e3;
+/// Memory per event, for records that wait to be written, in octets.
+const MEMORY_PER_EVENT: f64 = 12.0;
+/// Memory of the records that wait to be written at most, in octets.
+const MEMORY_WAITING_MAX: f64 = 70e6;
+/// Memory that earlier runs leave unusable to the later ones of a sweep: so many times what a run
+/// takes beyond [`MEMORY_FIXED`], and at most so many octets, since the allocator gives large free
+/// pieces back.
+const MEMORY_LEFT: f64 = 4.0;
+const MEMORY_LEFT_MAX: f64 = 120e6;
 
 /// What one run is expected to take.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -126,7 +133,7 @@ pub fn plan(loaded: &Loaded, jobs: NonZero<usize>) -> Result<Forecast, PlanError
         total: Estimate {
             events: run.events * runs,
             wall_s: run.wall_s * runs / at_a_time,
-            memory_bytes: memory * at_a_time - MEMORY_FIXED * (at_a_time - 1.0),
+            memory_bytes: sweep_memory_bytes(memory, runs, at_a_time),
             disk_bytes: run.disk_bytes * runs,
         },
         probes_s: started.elapsed().as_secs_f64(),
@@ -136,10 +143,25 @@ pub fn plan(loaded: &Loaded, jobs: NonZero<usize>) -> Result<Forecast, PlanError
 
 /// Memory that a run of `meters` meters with `events` events takes, in octets.
 ///
-/// Fitted to the largest resident set of runs of 1,000 to 40,000 meters for 1 h to 6 h, from
-/// 62 MB to 460 MB, all of which it meets within 5 %.
+/// Fitted to the largest resident set of runs of 100 to 40,000 meters for 1 h to 24 h with 4 to 64
+/// head-end instances, from 34 MB to 427 MB, all of which it meets within 25 %.
 pub fn memory_bytes(meters: u64, events: f64) -> f64 {
-    MEMORY_FIXED + MEMORY_PER_METER * meters as f64 + MEMORY_PER_EVENT * events
+    let waiting = (MEMORY_PER_EVENT * events).min(MEMORY_WAITING_MAX);
+    MEMORY_FIXED + MEMORY_PER_METER * meters as f64 + waiting
+}
+
+/// Memory that `runs` runs of `run_bytes` each take when `at_a_time` of them run at a time.
+///
+/// Fitted to sweeps of six runs of 500 to 20,000 meters, one and two at a time, from 53 MB to
+/// 681 MB, all of which it meets within 25 %.
+fn sweep_memory_bytes(run_bytes: f64, runs: f64, at_a_time: f64) -> f64 {
+    let run = run_bytes - MEMORY_FIXED;
+    let left = if runs > at_a_time {
+        (MEMORY_LEFT * run).min(MEMORY_LEFT_MAX)
+    } else {
+        0.0
+    };
+    MEMORY_FIXED + run * at_a_time + left
 }
 
 /// Foresees one run, and says whether every probe ended.
