@@ -39,11 +39,11 @@ use ledger::replace_hint;
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// The shortest and the longest virtual time between two looks at the run.
 const SYNC_MIN: Duration = Duration::from_secs(60);
-const SYNC_MAX: Duration = Duration::from_secs(7_200);
+const SYNC_MAX: Duration = Duration::from_secs(10_800);
 /// Interval reads that all meters together make between two looks at the run.
-const READS_PER_SYNC: u64 = 80_000;
+const READS_PER_SYNC: u64 = 120_000;
 /// Time bins that may wait to be written; each has histograms of every head-end instance.
-const BINS_PER_SYNC: u64 = 8;
+const BINS_PER_SYNC: u64 = 12;
 
 /// How a run is to be made. None of this changes its results.
 #[derive(Debug)]
