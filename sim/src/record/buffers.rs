@@ -8,8 +8,11 @@ use models::telemetry::{
 
 use crate::run::FleetDomain;
 
-/// Records of a kind whose memory is kept from one synchronisation point to the next.
-const KEPT_MAX: usize = 1 << 10;
+/// Records of a kind whose memory is kept from one synchronisation point to the next: about what
+/// an ordinary stretch yields. Fresh pages for them would take more time than to fill them.
+pub(super) const KEPT_MAX: usize = 1 << 17;
+/// The same of one domain, of which there may be many.
+const KEPT_BY_DOMAIN_MAX: usize = 1 << 12;
 
 /// Records of all domains since the last synchronisation point.
 #[derive(Default)]
@@ -41,18 +44,24 @@ impl Buffers {
         self.reads.reserve_exact(reads);
     }
 
-    /// Gives back the memory of what has been written, but for that of ordinary moments.
-    pub(super) fn shrink(&mut self) {
-        self.auth.shrink_to(KEPT_MAX);
-        self.keys.shrink_to(KEPT_MAX);
-        self.messages.shrink_to(KEPT_MAX);
-        self.reads.shrink_to(KEPT_MAX);
-        self.requests.shrink_to(KEPT_MAX);
+    /// Keeps room for `records` of each kind that may be many, and gives back the rest.
+    pub(super) fn keep(&mut self, records: usize) {
+        self.auth.shrink_to(records);
+        self.keys.shrink_to(records);
+        self.messages.shrink_to(records);
+        self.reads.shrink_to(records);
+        self.requests.shrink_to(records);
     }
 }
 
-/// Moves records from a domain, which need not remember how many there once were: at midnight
-/// every meter makes some, and there may be many domains.
+/// Moves records from a domain, which makes about as many again until the next time.
 pub(super) fn gather<T>(all: &mut Vec<T>, own: &mut Vec<T>) {
+    all.append(own);
+    own.shrink_to(KEPT_BY_DOMAIN_MAX);
+}
+
+/// Moves records from a domain, which need not remember how many there once were: at midnight
+/// every meter makes some.
+pub(super) fn gather_rare<T>(all: &mut Vec<T>, own: &mut Vec<T>) {
     all.append(&mut std::mem::take(own));
 }

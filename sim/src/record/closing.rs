@@ -18,7 +18,7 @@ impl Recorder {
             self.take(domain.world_mut().telemetry_mut());
         }
         self.write_records()?;
-        self.buffers.shrink();
+        self.buffers.keep(0);
         self.write_missing_reads()?;
         self.write_meters(domains)?;
         self.write_switching(now)?;

@@ -42,7 +42,7 @@ use rows::Span;
 
 use crate::run::FleetDomain;
 use crate::scenario::schema::{Keys, Table};
-use buffers::{Buffers, gather};
+use buffers::{Buffers, gather, gather_rare};
 pub use closing::conclude;
 use outage::Outages;
 pub(crate) use rows::key as key_row;
@@ -223,7 +223,7 @@ impl Recorder {
             }
         }
         self.write_records()?;
-        self.buffers.shrink();
+        self.buffers.keep(buffers::KEPT_MAX);
         bins.into_iter().try_for_each(|bin| self.write_bin(bin))
     }
 
@@ -234,12 +234,12 @@ impl Recorder {
         gather(&mut buffers.keys, &mut telemetry.keys);
         gather(&mut buffers.messages, &mut telemetry.messages);
         gather(&mut buffers.reads, &mut telemetry.reads);
-        gather(&mut buffers.registers, &mut telemetry.registers);
-        gather(&mut buffers.mdms, &mut telemetry.mdms);
-        gather(&mut buffers.attacks, &mut telemetry.attacks);
-        gather(&mut buffers.requests, &mut telemetry.requests);
-        gather(&mut buffers.optical, &mut telemetry.optical);
-        gather(&mut buffers.images, &mut telemetry.images);
+        gather_rare(&mut buffers.registers, &mut telemetry.registers);
+        gather_rare(&mut buffers.mdms, &mut telemetry.mdms);
+        gather_rare(&mut buffers.attacks, &mut telemetry.attacks);
+        gather_rare(&mut buffers.requests, &mut telemetry.requests);
+        gather_rare(&mut buffers.optical, &mut telemetry.optical);
+        gather_rare(&mut buffers.images, &mut telemetry.images);
         self.feeder_loads.append(&mut telemetry.feeder_loads);
         self.outages.outages.append(&mut telemetry.outages);
         self.outages.notices.append(&mut telemetry.notices);
