@@ -144,7 +144,7 @@ pub fn plan(loaded: &Loaded, jobs: NonZero<usize>) -> Result<Forecast, PlanError
 /// Memory that a run of `meters` meters with `events` events takes, in octets.
 ///
 /// Fitted to the largest resident set of runs of 100 to 40,000 meters for 1 h to 24 h with 4 to 64
-/// head-end instances, from 34 MB to 427 MB, all of which it meets within 25 %.
+/// head-end instances, from 34 MB to 427 MB, all of which it meets within 30 %.
 pub fn memory_bytes(meters: u64, events: f64) -> f64 {
     let waiting = (MEMORY_PER_EVENT * events).min(MEMORY_WAITING_MAX);
     MEMORY_FIXED + MEMORY_PER_METER * meters as f64 + waiting
