@@ -1,11 +1,15 @@
 //! Time as the protocol code sees it: unsigned nanoseconds.
 
 use core::fmt;
+use core::num::NonZeroU64;
 use core::ops::{Add, AddAssign, Sub};
 
 /// A point in time, in nanoseconds since an origin that the host chooses.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Instant(u64);
+///
+/// The nanoseconds plus one are stored, so that an `Option` of it takes no more room: deadlines
+/// that may be absent are most of what a node remembers.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Instant(NonZeroU64);
 
 /// A length of time in nanoseconds; at most about 584 years.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -13,33 +17,47 @@ pub struct Duration(u64);
 
 impl Instant {
     /// The origin of the clock.
-    pub const ZERO: Self = Self(0);
+    pub const ZERO: Self = Self(NonZeroU64::MIN);
     /// Later than any instant that a node reaches.
-    pub const FAR_FUTURE: Self = Self(u64::MAX);
+    pub const FAR_FUTURE: Self = Self(NonZeroU64::MAX);
 
-    /// The instant `nanos` nanoseconds after the origin.
+    /// The instant `nanos` nanoseconds after the origin; at most [`FAR_FUTURE`](Self::FAR_FUTURE).
+    #[inline]
     pub const fn from_nanos(nanos: u64) -> Self {
-        Self(nanos)
+        Self(NonZeroU64::MIN.saturating_add(nanos))
     }
 
     /// The instant `secs` seconds after the origin.
     pub const fn from_secs(secs: u64) -> Self {
-        Self(secs * 1_000_000_000)
+        Self::from_nanos(secs * 1_000_000_000)
     }
 
     /// Nanoseconds since the origin.
+    #[inline]
     pub const fn as_nanos(self) -> u64 {
-        self.0
+        self.0.get() - 1
     }
 
     /// Whole seconds since the origin.
     pub const fn as_secs(self) -> u64 {
-        self.0 / 1_000_000_000
+        self.as_nanos() / 1_000_000_000
     }
 
     /// Time elapsed since `earlier`, zero if `earlier` lies in the future.
     pub const fn saturating_since(self, earlier: Self) -> Duration {
-        Duration(self.0.saturating_sub(earlier.0))
+        Duration(self.0.get().saturating_sub(earlier.0.get()))
+    }
+}
+
+impl Default for Instant {
+    fn default() -> Self {
+        Self::ZERO
+    }
+}
+
+impl fmt::Debug for Instant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Instant").field(&self.as_nanos()).finish()
     }
 }
 
@@ -129,13 +147,13 @@ impl Sub<Duration> for Instant {
 
     /// Saturates at [`Instant::ZERO`].
     fn sub(self, duration: Duration) -> Self {
-        Self(self.0.saturating_sub(duration.0))
+        Self::from_nanos(self.as_nanos().saturating_sub(duration.0))
     }
 }
 
 impl fmt::Display for Instant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Duration(self.0).fmt(f)
+        Duration(self.as_nanos()).fmt(f)
     }
 }
 
@@ -183,5 +201,13 @@ mod tests {
             Instant::ZERO.saturating_since(Instant::from_secs(5)),
             Duration::ZERO
         );
+        assert_eq!(Instant::from_nanos(u64::MAX), Instant::FAR_FUTURE);
+    }
+
+    #[test]
+    fn an_absent_instant_takes_no_room() {
+        assert_eq!(size_of::<Option<Instant>>(), size_of::<u64>());
+        assert_eq!(Instant::from_nanos(7).as_nanos(), 7);
+        assert_eq!(Instant::default().as_nanos(), 0);
     }
 }

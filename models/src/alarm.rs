@@ -36,10 +36,10 @@ impl Default for AlarmClock {
 impl AlarmClock {
     /// Sets the deadline, which `when` translates to a time.
     pub fn set(&mut self, deadline: Option<Instant>, when: impl FnOnce(Instant) -> Time) {
-        let deadline = deadline.unwrap_or(Instant::FAR_FUTURE);
-        if deadline != self.deadline {
-            self.deadline = deadline;
-            self.due = when(deadline);
+        let next = deadline.unwrap_or(Instant::FAR_FUTURE);
+        if next != self.deadline {
+            self.deadline = next;
+            self.due = deadline.map_or(Time::FAR_FUTURE, when);
         }
     }
 

@@ -5,7 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use polars::prelude::{ChunkCompareEq, Column, DataFrame, DataType, PolarsResult, StaticArray};
+use polars::prelude::{
+    ChunkCompareEq, Column, DataFrame, DataType, PolarsResult, StaticArray, polars_bail,
+};
 
 use super::sections::NANOSECONDS;
 use crate::read::{Batches, empty};
@@ -65,12 +67,23 @@ impl Table {
     fn batches(
         &self,
         columns: &[&str],
-        mut visit: impl FnMut(&DataFrame) -> PolarsResult<()>,
+        visit: impl FnMut(&DataFrame) -> PolarsResult<()>,
     ) -> PolarsResult<()> {
-        match &self.batches {
-            Some(batches) => batches.visit(columns, visit),
-            None => visit(&empty(self.definition, columns)?),
+        if let Some(batches) = &self.batches {
+            return batches.visit(columns, visit);
         }
+        // Nothing to visit, but a column that no table has is an error without rows as well. A data
+        // frame without rows would do, but for 8 MB of zeros that polars keeps for its columns.
+        for column in columns {
+            let defined = self.definition.columns.iter();
+            if !defined
+                .map(|defined| defined.name)
+                .any(|name| name == *column)
+            {
+                polars_bail!(ColumnNotFound: "{}.{column}", self.definition.name);
+            }
+        }
+        Ok(())
     }
 
     /// Calls `visit` with the values of numeric or boolean columns in each row that all rules hold
@@ -274,5 +287,6 @@ mod tests {
         assert!(!table.is_present());
         assert_eq!(table.height(), 0);
         assert!(table.numbers("count").expect("a column").is_empty());
+        assert!(table.numbers("counts").is_err());
     }
 }

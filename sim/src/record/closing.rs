@@ -17,7 +17,7 @@ impl Recorder {
         for domain in domains.iter_mut() {
             self.take(domain.world_mut().telemetry_mut());
         }
-        self.write_records()?;
+        self.write_records(domains)?;
         self.buffers.keep(0);
         self.write_missing_reads()?;
         self.write_meters(domains)?;

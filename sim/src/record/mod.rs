@@ -28,7 +28,10 @@ use models::datagram::MessageType;
 use models::distribution::FeederLoads;
 use models::fleet::Fleet;
 use models::link::Direction;
-use models::telemetry::{MessageRecord, NodeId, RegisterRecord, RequestRecord, Side, Telemetry};
+use models::telemetry::{
+    AuthRecord, KeyRecord, MessageRecord, NodeId, ReadRecord, RegisterRecord, RequestRecord, Side,
+    Telemetry,
+};
 use models::time::Time;
 use reports::schema::tables::{
     AttackRow, AuthRow, CommandRow, DemandRow, FeederRow, FirmwareRow, GridRow, HanRow, HeadendRow,
@@ -42,7 +45,7 @@ use rows::Span;
 
 use crate::run::FleetDomain;
 use crate::scenario::schema::{Keys, Table};
-use buffers::{Buffers, gather, gather_rare};
+use buffers::{Buffers, Runs, gather, gather_rare, merge};
 pub use closing::conclude;
 use outage::Outages;
 pub(crate) use rows::key as key_row;
@@ -210,7 +213,6 @@ impl Recorder {
         bin_ends: bool,
     ) -> Result<(), Error> {
         let mut bins: Vec<Bin> = Vec::new();
-        self.buffers.make_room(domains);
         for domain in domains.iter_mut() {
             self.take(domain.world_mut().telemetry_mut());
             let own = domain.take_bins(now, bin_ends);
@@ -222,18 +224,15 @@ impl Recorder {
                 bin.add(own);
             }
         }
-        self.write_records()?;
+        self.write_records(domains)?;
         self.buffers.keep(buffers::KEPT_MAX);
         bins.into_iter().try_for_each(|bin| self.write_bin(bin))
     }
 
-    /// Empties `telemetry`.
+    /// Empties `telemetry`, but for what [`write_records`](Self::write_records) takes from there.
     fn take(&mut self, telemetry: &mut Telemetry) {
         let buffers = &mut self.buffers;
-        gather(&mut buffers.auth, &mut telemetry.auth);
-        gather(&mut buffers.keys, &mut telemetry.keys);
         gather(&mut buffers.messages, &mut telemetry.messages);
-        gather(&mut buffers.reads, &mut telemetry.reads);
         gather_rare(&mut buffers.registers, &mut telemetry.registers);
         gather_rare(&mut buffers.mdms, &mut telemetry.mdms);
         gather_rare(&mut buffers.attacks, &mut telemetry.attacks);
@@ -282,38 +281,41 @@ impl Recorder {
         Ok(())
     }
 
-    /// Adds up what has been gathered, in the order of the domains: what belongs to a meter is in
-    /// its own order, and what belongs to one domain is together in memory.
-    fn add_up(&mut self) {
+    /// Adds up what the domains have left, in their order: what belongs to a meter is in its own
+    /// order, and what belongs to one domain is together in memory.
+    fn add_up(&mut self, runs: &mut Runs<'_>) {
         let Self {
-            buffers,
             totals,
             counts,
             meters_elsewhere,
             ..
         } = self;
-        for record in &buffers.auth {
+        for record in runs.auth.iter().flat_map(|run| run.iter()) {
             totals[record.meter as usize].authenticate(record);
             counts.authentications += u64::from(record.outcome == reports::label::SUCCESS);
         }
-        for record in &buffers.keys {
+        for record in runs.keys.iter().flat_map(|run| run.iter()) {
             if record.side == Side::Meter && record.epoch.purpose == Purpose::C1222Unicast {
                 totals[record.meter as usize].keys += 1;
             }
         }
         // A report that was sent again because its response was lost counts once.
-        buffers.reads.retain(|read| {
-            let totals = &mut totals[read.meter as usize];
-            if *meters_elsewhere {
-                totals.deliver_unannounced(read)
-            } else {
-                totals.deliver(read)
-            }
-        });
+        for run in &mut runs.reads {
+            run.retain(|read| {
+                let totals = &mut totals[read.meter as usize];
+                if *meters_elsewhere {
+                    totals.deliver_unannounced(read)
+                } else {
+                    totals.deliver(read)
+                }
+            });
+        }
     }
 
-    fn write_records(&mut self) -> Result<(), Error> {
-        self.add_up();
+    /// Writes what has been taken and what the domains have left.
+    fn write_records(&mut self, domains: &mut [&mut FleetDomain]) -> Result<(), Error> {
+        let mut runs = Runs::of(domains);
+        self.add_up(&mut runs);
         self.write_attacks()?;
         self.write_registers()?;
         let Self {
@@ -324,21 +326,21 @@ impl Recorder {
             threads,
             ..
         } = self;
-        let (reads, read_rows) = (&mut buffers.reads, &mut writers.reads);
-        let (auth, auth_rows) = (&mut buffers.auth, &mut writers.auth);
-        let (epochs, key_rows) = (&mut buffers.keys, &mut writers.keys);
+        let (read_rows, auth_rows) = (&mut writers.reads, &mut writers.auth);
+        let key_rows = &mut writers.keys;
         let fleet = &**fleet;
         let mut write_reads = || {
-            reads.sort_by_key(|read| (read.delivered, read.meter, read.interval));
-            let mut rows = reads.drain(..).map(|read| rows::read(&read));
-            rows.try_for_each(|row| push(read_rows, || row))?;
-            auth.sort_by_key(|record| (record.end, record.meter));
-            let mut rows = auth.drain(..).map(|record| rows::auth(&record));
-            rows.try_for_each(|row| push(auth_rows, || row))
+            let order = |read: &ReadRecord| (read.delivered, read.meter, read.interval);
+            merge(&mut runs.reads, order, |read| {
+                push(read_rows, || rows::read(&read))
+            })?;
+            let order = |record: &AuthRecord| (record.end, record.meter);
+            merge(&mut runs.auth, order, |record| {
+                push(auth_rows, || rows::auth(&record))
+            })
         };
         let mut write_keys = || {
-            // The records of a domain are in the order of time.
-            epochs.sort_by_key(|record| {
+            let order = |record: &KeyRecord| {
                 let epoch = &record.epoch;
                 (
                     record.time,
@@ -348,11 +350,10 @@ impl Recorder {
                     u8::from(epoch.purpose),
                     epoch.index,
                 )
-            });
-            let mut rows = epochs
-                .drain(..)
-                .map(|record| rows::key(&record, keys, fleet.start_utc_s));
-            rows.try_for_each(|row| push(key_rows, || row))
+            };
+            merge(&mut runs.keys, order, |record| {
+                push(key_rows, || rows::key(&record, keys, fleet.start_utc_s))
+            })
         };
         // The tables that have a row per key or read of every meter are as long as all others.
         if *threads > 1 {
