@@ -27,18 +27,18 @@ const VARIANTS_PROBED_MAX: u64 = 16;
 const PROBE_WALL_MAX: WallDuration = WallDuration::from_secs(4);
 
 /// Memory of the program without meters, in octets.
-const MEMORY_FIXED: f64 = 33e6;
+const MEMORY_FIXED: f64 = 41e6;
 /// Memory of a meter with its link and its session at the head-end, in octets.
-const MEMORY_PER_METER: f64 = 8.5e3;
+const MEMORY_PER_METER: f64 = 7.75e3;
 /// Memory per event, for records that wait to be written, in octets.
-const MEMORY_PER_EVENT: f64 = 12.0;
+const MEMORY_PER_EVENT: f64 = 14.0;
 /// Memory of the records that wait to be written at most, in octets.
-const MEMORY_WAITING_MAX: f64 = 70e6;
+const MEMORY_WAITING_MAX: f64 = 40e6;
 /// Memory that earlier runs leave unusable to the later ones of a sweep: so many times what a run
 /// takes beyond [`MEMORY_FIXED`], and at most so many octets, since the allocator gives large free
 /// pieces back.
-const MEMORY_LEFT: f64 = 4.0;
-const MEMORY_LEFT_MAX: f64 = 120e6;
+const MEMORY_LEFT: f64 = 2.0;
+const MEMORY_LEFT_MAX: f64 = 140e6;
 
 /// What one run is expected to take.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -144,7 +144,7 @@ pub fn plan(loaded: &Loaded, jobs: NonZero<usize>) -> Result<Forecast, PlanError
 /// Memory that a run of `meters` meters with `events` events takes, in octets.
 ///
 /// Fitted to the largest resident set of runs of 100 to 40,000 meters for 1 h to 24 h with 4 to 64
-/// head-end instances, from 34 MB to 427 MB, all of which it meets within 30 %.
+/// head-end instances, from 38 MB to 401 MB, all of which it meets within 24 %.
 pub fn memory_bytes(meters: u64, events: f64) -> f64 {
     let waiting = (MEMORY_PER_EVENT * events).min(MEMORY_WAITING_MAX);
     MEMORY_FIXED + MEMORY_PER_METER * meters as f64 + waiting
@@ -152,8 +152,8 @@ pub fn memory_bytes(meters: u64, events: f64) -> f64 {
 
 /// Memory that `runs` runs of `run_bytes` each take when `at_a_time` of them run at a time.
 ///
-/// Fitted to sweeps of six runs of 500 to 20,000 meters, one and two at a time, from 53 MB to
-/// 681 MB, all of which it meets within 25 %.
+/// Fitted to sweeps of six runs of 500 to 20,000 meters, one and two at a time, from 54 MB to
+/// 630 MB, all of which it meets within 25 %.
 fn sweep_memory_bytes(run_bytes: f64, runs: f64, at_a_time: f64) -> f64 {
     let run = run_bytes - MEMORY_FIXED;
     let left = if runs > at_a_time {
