@@ -45,6 +45,23 @@ pub struct Wave {
     pub halt_on_ppb: Option<u32>,
 }
 
+/// The wave, counted from 1, in which an update to `version` asks `meter`; none if no update does.
+pub fn wave_of(fleet: &Fleet, version: u16, meter: u32) -> Option<u32> {
+    let is_meant = |plan: &&RequestPlan| {
+        let image = plan.task.image.as_ref();
+        image.is_some_and(|image| image.manifest.version == version)
+    };
+    let mut number = 0;
+    for plan in fleet.requests.iter().filter(is_meant) {
+        // The plans of an update follow each other; only the first one asks meters from the start.
+        number = if plan.except_ppb == 0 { 1 } else { number + 1 };
+        if plan.offset(fleet, meter).is_some() {
+            return Some(number);
+        }
+    }
+    None
+}
+
 impl RequestPlan {
     /// When `meter` is asked, after the round has begun; none if it is not.
     ///

@@ -68,6 +68,27 @@ fn a_restart_costs_an_authentication_and_nothing_else() {
 }
 
 #[test]
+fn rows_tell_the_wave_in_which_a_meter_is_asked() {
+    let report = run_text("waves", TOWN, &[]);
+    let offered = times::<FirmwareRow>(&report, "time_ns", ("step", "offered"));
+    let waves = times::<FirmwareRow>(&report, "wave", ("step", "offered"));
+    assert_eq!(offered.len(), 60);
+    let mut counts = [0; 2];
+    for ((meter, at), (same, wave)) in offered.into_iter().zip(waves) {
+        assert_eq!(meter, same);
+        let second = at >= 2.5 * HOUR_NS;
+        assert_eq!(
+            wave,
+            if second { 2.0 } else { 1.0 },
+            "meter {meter} at {at}"
+        );
+        counts[usize::from(second)] += 1;
+    }
+    // A fifth of 60, by chance.
+    assert!((4..=20).contains(&counts[0]), "{counts:?}");
+}
+
+#[test]
 fn a_restart_takes_the_boot_time_and_loses_no_interval() {
     // In between, an interval ends for some meters.
     let sets = [

@@ -4,20 +4,17 @@ use core::net::{SocketAddr, SocketAddrV4};
 
 use firmware::Env;
 use firmware::crypto::Work;
-use firmware::eap::SessionId;
-use firmware::meter::{Channel, Interval, Meter, MeterEvent, SwitchEvent, SwitchStep};
+use firmware::meter::{Channel, Interval, Meter};
 use firmware::pana::relay;
 
 use super::{Attempt, MeterQueryItem, Processor};
 use crate::concentrator::{Admission, is_for_relay};
 use crate::context::{Context, Exchange, Kind, Verdict, event, is_c1222, message_record};
 use crate::datagram::{C1222_PORT, Handle, MessageType, PANA_PORT};
-use crate::disclosure::Disclosure;
 use crate::event::Agenda;
 use crate::fleet::Fleet;
 use crate::link::Direction;
-use crate::rng::{Purpose, Stream, mix};
-use crate::telemetry::{ImageRecord, KeyRecord, Milestone, NodeId, ReadRecord, Side, SwitchRecord};
+use crate::telemetry::{NodeId, ReadRecord};
 use crate::time::{Duration, Time};
 
 /// A meter in the hands of the handler of one event.
@@ -40,102 +37,7 @@ struct Input {
     octets: usize,
 }
 
-/// How an authentication attempt ended, held until its last datagram has left.
-pub(super) struct Ending {
-    pub(super) outcome: &'static str,
-    pub(super) key_id: u32,
-}
-
 impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
-    /// Power comes on: the firmware will start after its boot time.
-    pub fn power_on(&mut self) {
-        if self.meter.supply.powered || self.ride_through() {
-            return;
-        }
-        let supply = &mut *self.meter.supply;
-        supply.powered = true;
-        supply.returned = supply.cycle > 0;
-        let milestone = if supply.returned {
-            Milestone::Returned
-        } else {
-            Milestone::Powered
-        };
-        let milestone = (self.now, self.meter.placement.meter, milestone);
-        self.context.telemetry.milestones.push(milestone);
-        self.energise();
-        let supply = &mut *self.meter.supply;
-        let cohort = &self.context.fleet.cohorts[usize::from(self.meter.placement.cohort)];
-        let boot = cohort.boot.duration(&mut supply.timing);
-        let home = &self.context.fleet.links[usize::from(self.meter.placement.link)].home;
-        let (cycle, returned) = (supply.cycle, supply.returned);
-        let time = match home {
-            // The router of the home has lost its power as well; at first it is already there.
-            Some(home) if returned => {
-                let seed = self.context.fleet.seed ^ mix(cycle.into());
-                let mut stream = Stream::new(seed, self.meter.placement.meter, Purpose::Router);
-                home.online(self.now, boot, &mut stream)
-            }
-            _ => self.now + boot,
-        };
-        self.post(time, Kind::Boot, cycle);
-        self.power_home();
-    }
-
-    /// Power is lost: what is not in non-volatile memory is gone.
-    pub fn power_off(&mut self) {
-        if !self.meter.supply.powered {
-            return;
-        }
-        self.measure();
-        self.meter.supply.powered = false;
-        if !self.hold_up() {
-            self.go_dark(|image, utc, env| image.power_off(utc, env));
-        }
-    }
-
-    /// The firmware stops as `stop` tells it to.
-    pub(super) fn go_dark(&mut self, stop: impl FnOnce(&mut Meter, u32, &mut Env<'_>)) {
-        self.fall_silent("unpowered");
-        self.with_firmware(stop);
-        self.take_metering_events();
-        self.drain_events();
-        self.meter.supply.restarting = false;
-        self.darken_home();
-        self.darken_optical();
-        self.abandon_attempt("power_lost");
-    }
-
-    /// The firmware starts, unless power was lost again meanwhile.
-    pub fn boot(&mut self, cycle: u32) {
-        if !self.meter.supply.powered || self.meter.supply.cycle != cycle {
-            return;
-        }
-        self.meter.supply.running = true;
-        self.admit(Admission::Joining, self.now);
-        if core::mem::take(&mut self.meter.supply.restarting) {
-            self.run("restart", |image, utc, env| image.restart(utc, env));
-            return;
-        }
-        let trigger = if cycle == 0 {
-            "power_on"
-        } else {
-            "power_return"
-        };
-        self.run(trigger, |image, utc, env| image.power_on(utc, env));
-        if self.meter.firmware.image.is_open() {
-            // Its session and keys are in non-volatile memory.
-            self.rejoin();
-        }
-    }
-
-    /// Notes that the meter is back after an interruption, once for each.
-    fn rejoin(&mut self) {
-        if core::mem::take(&mut self.meter.supply.returned) {
-            let milestone = (self.now, self.meter.placement.meter, Milestone::Rejoined);
-            self.context.telemetry.milestones.push(milestone);
-        }
-    }
-
     /// Somebody opens the meter and reads out its memory.
     pub fn open_memory(&mut self, attacker: u32) {
         let key = self.meter.firmware.image.group_memory().next().cloned();
@@ -562,7 +464,10 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
         self.serve_optical();
     }
 
-    fn with_firmware(&mut self, action: impl FnOnce(&mut Meter, u32, &mut Env<'_>)) -> Work {
+    pub(super) fn with_firmware(
+        &mut self,
+        action: impl FnOnce(&mut Meter, u32, &mut Env<'_>),
+    ) -> Work {
         let local = self.meter.processor.clock.read(self.now);
         let utc = (self.context.fleet.start_utc_s + local.as_secs()) as u32;
         let mut work = Work::NONE;
@@ -570,120 +475,6 @@ impl<A: Agenda, X: Exchange> MeterHost<'_, '_, '_, '_, A, X> {
         let mut env = Env::new(local, &mut firmware.entropy, &mut work);
         action(&mut firmware.image, utc, &mut env);
         work
-    }
-
-    fn drain_events(&mut self) -> Option<Ending> {
-        let mut ending = None;
-        while let Some(event) = self.meter.firmware.image.poll_event() {
-            match event {
-                MeterEvent::Authenticated { key_id, session_id } => {
-                    self.disclose(key_id, session_id);
-                    ending = Some(Ending {
-                        outcome: "success",
-                        key_id,
-                    });
-                    if !self.meter.supply.joined {
-                        self.meter.supply.joined = true;
-                        let milestone = (self.now, self.meter.placement.meter, Milestone::Joined);
-                        self.context.telemetry.milestones.push(milestone);
-                    }
-                    self.rejoin();
-                }
-                MeterEvent::AuthenticationFailed { cause } => {
-                    ending = Some(Ending {
-                        outcome: cause,
-                        key_id: 0,
-                    });
-                }
-                MeterEvent::KeyEnded(epoch) => self.context.telemetry.keys.push(KeyRecord {
-                    time: self.now,
-                    meter: self.meter.placement.meter,
-                    side: Side::Meter,
-                    drift_ppb: self.meter.processor.clock.drift_ppb(),
-                    epoch,
-                }),
-                MeterEvent::Switch(event) => self.record_switch(event),
-                MeterEvent::Image(event) => self.context.telemetry.images.push(ImageRecord {
-                    time: self.now,
-                    meter: self.meter.placement.meter,
-                    version: event.version,
-                    step: event.step.name(),
-                    octets: event.octets,
-                }),
-                MeterEvent::Restarting => self.meter.supply.restarting = true,
-                MeterEvent::Discarded(reject) => {
-                    let node = NodeId::Meter(self.meter.placement.meter);
-                    let (protocol, cause) = (Channel::C1222.name(), reject.name());
-                    self.context.telemetry.reject(node, protocol, cause);
-                }
-            }
-        }
-        ending
-    }
-
-    /// Notes what the keys follow from, for a capture of this meter.
-    fn disclose(&mut self, key_id: u32, session_id: SessionId) {
-        let (fleet, meter) = (self.context.fleet, self.meter.placement.meter);
-        let plan = fleet.capture.as_ref();
-        if plan.is_some_and(|plan| plan.has_meter(fleet, meter)) {
-            let association = self.meter.firmware.image.association();
-            self.context.telemetry.disclosed.push(Disclosure {
-                time: self.now,
-                meter,
-                key_id,
-                session_id,
-                auth: association.map(|association| association.auth().clone()),
-            });
-        }
-    }
-
-    /// An order has reached the switch; if the contacts have moved, the load follows.
-    fn record_switch(&mut self, event: SwitchEvent) {
-        let (mut watts, mut shed_wh) = (0.0, 0.0);
-        match &event.step {
-            SwitchStep::Done {
-                closed,
-                moved: true,
-            } => {
-                self.measure();
-                let measured = self.reconnect(*closed);
-                let drawn = measured.unwrap_or_else(|| self.expected_watts(self.now));
-                let premise = &mut *self.meter.premise;
-                let service = premise.service.get_or_insert_default();
-                watts = service.move_to(*closed, self.now, drawn);
-                self.revalue_response();
-            }
-            SwitchStep::Scheduled(start, limit) => {
-                self.notice_limit(*start, limit);
-                self.tell_home(*start, limit);
-            }
-            SwitchStep::Limited(limit) => watts = self.follow_limit(limit),
-            SwitchStep::Lifted(_) => {
-                shed_wh = self.lift_limit();
-                self.untell_home();
-            }
-            _ => {}
-        }
-        self.context.telemetry.switches.push(SwitchRecord {
-            time: self.now,
-            meter: self.meter.placement.meter,
-            sequence: event.sequence,
-            step: event.step,
-            watts,
-            shed_wh,
-        });
-    }
-
-    pub(super) fn record_attempt(&mut self, attempt: Attempt, ending: &Ending, end: Time) {
-        let placement = self.meter.placement;
-        let record = attempt.finish(
-            placement.meter,
-            placement.instance,
-            end,
-            ending.outcome,
-            ending.key_id,
-        );
-        self.context.telemetry.auth.push(record);
     }
 
     /// Takes over the firmware's deadline.

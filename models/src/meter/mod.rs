@@ -2,9 +2,11 @@
 
 mod attempt;
 mod components;
+mod events;
 mod host;
 mod metering;
 mod outage;
+mod power;
 mod probe;
 mod response;
 mod restart;

@@ -1,7 +1,7 @@
 //! A meter whose firmware starts anew although power has not failed: it has to boot as well.
 
 use super::MeterHost;
-use super::host::Ending;
+use super::events::Ending;
 use crate::concentrator::Admission;
 use crate::context::{Exchange, Kind};
 use crate::event::Agenda;

@@ -1,5 +1,7 @@
 //! Section "Firmware": how images spread over the meters, and what became of them there.
 
+use std::collections::BTreeSet;
+
 use polars::prelude::{DataFrame, PolarsResult};
 
 use super::bins::Bins;
@@ -19,7 +21,7 @@ const KILO: f64 = 1e3;
 
 pub(super) fn section(run: &Run) -> Result<Section, Error> {
     let mut section = Section::new("firmware", "Firmware", lead(run));
-    let columns = ["meter", "time_ns", "version", "step", "bytes"];
+    let columns = ["meter", "time_ns", "version", "wave", "step", "bytes"];
     if let Some(frame) = run.frame(FirmwareRow::TABLE, &columns)? {
         let images = Images::of(&frame).map_err(Error::parquet(FirmwareRow::TABLE.name))?;
         section.figures.push(images.progress(run));
@@ -27,7 +29,7 @@ pub(super) fn section(run: &Run) -> Result<Section, Error> {
         section.figures.push(images.outcomes());
         section
             .tables
-            .push(("Firmware by version".to_string(), images.table()));
+            .push(("Firmware by version and wave".to_string(), images.table()));
     }
     Ok(section)
 }
@@ -62,10 +64,19 @@ fn lead(run: &Run) -> String {
 #[derive(Clone, Copy, Debug)]
 struct Step {
     version: usize,
+    /// Counted from 1; 0 if no update has asked the meter.
+    wave: u32,
     meter: u32,
     time_s: f64,
     step: usize,
     bytes: f64,
+}
+
+impl Step {
+    /// Version and wave.
+    const fn group(&self) -> (usize, u32) {
+        (self.version, self.wave)
+    }
 }
 
 /// All steps, those of a version and meter together and in order of time.
@@ -81,11 +92,13 @@ impl Images {
         let meters = indices(frame, "meter")?;
         let times = seconds(frame, "time_ns")?;
         let (of_version, versions) = labels(frame, "version")?;
+        let waves = indices(frame, "wave")?;
         let (of_step, names) = labels(frame, "step")?;
         let bytes = floats(frame, "bytes")?;
         let mut steps: Vec<Step> = (0..frame.height())
             .map(|row| Step {
                 version: of_version[row],
+                wave: waves[row],
                 meter: meters[row],
                 time_s: times[row],
                 step: of_step[row],
@@ -158,22 +171,22 @@ impl Images {
         Figure::new(about, Size::Wide, &plot)
     }
 
-    /// Times from the offer to later steps, in order; of one version or of all.
-    fn delays(&self, version: Option<usize>, name: &str) -> Vec<f64> {
-        let histories = self.histories();
-        let wanted = histories.filter(|history| version.is_none_or(|of| history[0].version == of));
+    /// Times from the offer to later steps, in order, where `is_meant`.
+    fn delays(&self, is_meant: impl Fn(&Step) -> bool, name: &str) -> Vec<f64> {
+        let histories = self.histories().filter(|history| is_meant(&history[0]));
         sorted(
-            wanted.map(|history| self.first(history, name) - self.first(history, label::OFFERED)),
+            histories
+                .map(|history| self.first(history, name) - self.first(history, label::OFFERED)),
         )
     }
 
     /// How long an image takes to get to a meter, and to run there; nothing if none has got there.
     fn durations(&self) -> Option<Figure> {
-        let transfers = self.delays(None, label::VERIFIED);
+        let transfers = self.delays(|_| true, label::VERIFIED);
         if transfers.is_empty() {
             return None;
         }
-        let activations = self.delays(None, label::ACTIVATED);
+        let activations = self.delays(|_| true, label::ACTIVATED);
         let about = About {
             id: "firmware-durations",
             title: "From the offer to the meter",
@@ -222,7 +235,8 @@ impl Images {
             id: "firmware-outcomes",
             title: "Where images ended",
             caption: "Meters by the last thing that became of an image there: running, complete but \
-                      not activated, incomplete, damaged (faulty), or refused (unsigned, outdated).",
+                      not activated, incomplete, damaged (faulty), refused (unsigned, outdated), or \
+                      not offered because of other meters (halted, held back).",
         };
         let plot = Bars {
             x: Axis::linear("Meters", "meters", bars.iter().map(|(_, count)| *count)).counted(),
@@ -232,39 +246,49 @@ impl Images {
         Figure::new(about, Size::Half, &plot)
     }
 
+    /// What became of the images of every version and wave.
     fn table(&self) -> Table {
         let mut table = Table::new([
             "version",
+            "wave",
             "offered",
             "complete",
             "running after restart",
             "faulty",
             "refused",
+            "not asked",
             "median_transfer_s",
             "written_kb",
             "written_kb_per_image",
         ]);
-        for (version, name) in self.versions.iter().enumerate() {
-            let of_version = || self.steps.iter().filter(|step| step.version == version);
-            let count = |name: &str| of_version().filter(|step| self.is(step, name)).count() as f64;
-            let [offered, verified, activated, faulty] = [
+        let groups: BTreeSet<(usize, u32)> = self.steps.iter().map(Step::group).collect();
+        for (version, wave) in groups {
+            let is_meant = |step: &Step| step.group() == (version, wave);
+            let of_group = || self.steps.iter().filter(|step| is_meant(step));
+            let count = |name: &str| of_group().filter(|step| self.is(step, name)).count() as f64;
+            let [offered, verified, activated, faulty, halted, held_back] = [
                 label::OFFERED,
                 label::VERIFIED,
                 label::ACTIVATED,
                 label::FAULTY,
+                label::HALTED,
+                label::HELD_BACK,
             ]
             .map(count);
-            let refused = of_version().count() as f64 - offered - verified - activated - faulty;
-            let complete = of_version().filter(|step| self.is(step, label::VERIFIED));
+            let known = offered + verified + activated + faulty + halted + held_back;
+            let refused = of_group().count() as f64 - known;
+            let complete = of_group().filter(|step| self.is(step, label::VERIFIED));
             let kilobytes = complete.map(|step| step.bytes).sum::<f64>() / KILO;
             table.push([
-                name.as_str().into(),
+                self.versions[version].as_str().into(),
+                f64::from(wave).into(),
                 offered.into(),
                 verified.into(),
                 activated.into(),
                 faulty.into(),
                 refused.into(),
-                quantile_sorted(&self.delays(Some(version), label::VERIFIED), 0.5).into(),
+                (halted + held_back).into(),
+                quantile_sorted(&self.delays(is_meant, label::VERIFIED), 0.5).into(),
                 kilobytes.into(),
                 (kilobytes / verified).into(),
             ]);

@@ -398,7 +398,7 @@ impl Recorder {
             .images
             .sort_by_key(|record| (record.time, record.meter));
         for record in buffers.images.drain(..) {
-            push(&mut writers.firmware, || rows::image(&record))?;
+            push(&mut writers.firmware, || rows::image(fleet, &record))?;
         }
         buffers
             .optical

@@ -12,6 +12,7 @@ use models::domain::Way;
 use models::fleet::Fleet;
 use models::link::Direction;
 use models::meter::MeterQueryItem;
+use models::requests::wave_of;
 use models::telemetry::{
     AttackRecord, AttackTraffic, AuthRecord, ImageRecord, InstanceLoad, KeyRecord, MessageRecord,
     NodeId, ReadRecord, RequestRecord, Side, TrafficCount,
@@ -413,12 +414,13 @@ pub(super) fn request(fleet: &Fleet, record: &RequestRecord) -> RequestRow {
     }
 }
 
-pub(super) fn image(record: &ImageRecord) -> FirmwareRow {
+pub(super) fn image(fleet: &Fleet, record: &ImageRecord) -> FirmwareRow {
     let [major, minor] = record.version.to_be_bytes();
     FirmwareRow {
         meter: record.meter,
         time_ns: time(record.time),
         version: format!("{major}.{minor}"),
+        wave: wave_of(fleet, record.version, record.meter),
         step: record.step,
         bytes: record.octets.into(),
     }

@@ -220,10 +220,12 @@ fn optical_ports_tell_technicians_from_intruders() {
 fn firmware_shows_progress_and_where_images_ended() {
     let folder = TestFolder::new("html_firmware");
     write_manifest(folder.path(), true);
+    // Meters 0 to 3 are the first wave.
     let step = |meter: u32, at: i64, step: &'static str, bytes: u64| FirmwareRow {
         meter,
         time_ns: at * SECOND,
         version: "2.0".to_string(),
+        wave: Some(1 + meter / 4),
         step,
         bytes,
     };
@@ -235,6 +237,7 @@ fn firmware_shows_progress_and_where_images_ended() {
         step(0, 400, label::VERIFIED, 64_000),
         step(1, 500, label::FAULTY, 64_000),
         step(0, 1_000, label::ACTIVATED, 64_000),
+        step(4, 1_200, label::HALTED, 0),
     ];
     write(folder.path(), rows);
     let page = render(folder.path()).expect("rendered");
@@ -254,12 +257,22 @@ fn firmware_shows_progress_and_where_images_ended() {
         ],
     );
     let ended = csv_of(&page, "firmware-outcomes");
-    let expected = ["running,1", "faulty,1", "incomplete,1", "unsigned,1"];
+    let expected = [
+        "running,1",
+        "faulty,1",
+        "halted,1",
+        "incomplete,1",
+        "unsigned,1",
+    ];
     assert_eq!(ended[1..], expected);
     assert_has(
         &csv_of(&page, "firmware-durations"),
         &["complete and verified,300,1", "running,900,1"],
     );
-    let expected = ["2.0", "3", "1", "1", "1", "1", "300", "64", "64"];
-    assert_eq!(cells(&page, "Firmware by version"), [expected]);
+    let first = ["2.0", "1", "3", "1", "1", "1", "1", "0", "300", "64", "64"];
+    let second = ["2.0", "2", "0", "0", "0", "0", "0", "1", "–", "0", "–"];
+    assert_eq!(
+        cells(&page, "Firmware by version and wave"),
+        [first, second]
+    );
 }

@@ -202,6 +202,8 @@ table! {
         time_ns: i64 = Nanoseconds,
         /// Version of the image, major and minor; `activated` makes it the meter's.
         version: String = Identifier,
+        /// Wave in which the update asks the meter, from 1; missing if no update asks it.
+        wave: Option<u32> = Identifier,
         /// `offered` (blocks are welcome), `verified`, `activated`; refused as `unsigned` or
         /// `outdated`; or `faulty`: all blocks were there, with another digest. Not asked at all
         /// because the update was `halted`, or its wave `held_back` until the end of the run.
