@@ -38,7 +38,7 @@ pub enum Failure {
 ///
 /// A device keeps the expanded schedule as well, and so it is counted: once. Here every message
 /// expands it again, which takes an AES unit less time than fetching it from memory when each of a
-/// million meters has one.
+/// hundred thousand meters has one.
 #[derive(Clone)]
 pub struct EaxPrimeKey {
     key: Secret<16>,
